@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import Any
 from actors.address import Address
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
+from actors.gathering import Gathering
 from actors.metrics import MetricsActor
 from actors.paper_gateway import PaperGateway
 from actors.strategy import Kept, StrategyActor
 from actors.thread_runtime import ThreadRuntime
+from benchmarks.safety import JOURNAL, LEDGER_ALONE, SAMPLE_EVERY, Safety, limits_of
+from decisions.ledger_figures import LedgerFigures
 from decisions.metrics import MetricsFold
 from decisions.order_keys import order_key
-from decisions.risk import RiskLimits
 from decisions.strategy import new_memory
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
@@ -39,9 +41,12 @@ from messages.orders import Fill, OrderIntent, OrderReport
 from messages.stops import Stop
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from ops.collector import seldom_collecting
+from ops.journal import Journal
+from ops.run_dir import RunDir
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 from persistence.lines import RotatingLines
+from persistence.measured_ledger import MeasuredLedger
 from strategies.protocol import Decision, Strategy, market_order
 
 ACCOUNT, STRATEGY, SYMBOL = AccountId("bench"), StrategyId("bench"), Symbol("BTC/USDT")
@@ -77,26 +82,27 @@ class EveryOther(Strategy):
         return (market_order(side, QUANTITY, "every other tick"),)
 
 
-class ClockedLedger(SqliteLedger):
-    """The real ledger; notes when a claim had become durable."""
+Written = Callable[[Sequence[Step], Sequence[Claim], int], object]
+"""What is told of each write, with the monotonic moment at which it was durable."""
 
-    def __init__(self, path: Path, durable: Moments) -> None:
-        super().__init__(path)
-        self._noted = durable
 
-    def write(
-        self,
+def clocked(ledger: SqliteLedger, written: Written) -> SqliteLedger:
+    """Have it told what the real ledger has written."""
+    write = ledger.write
+
+    def noted(
         steps: Sequence[Step],
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
         stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
-        after = super().write(steps, claims, now_ns, notes, stops)
-        at_ns = time.monotonic_ns()
-        for claim in claims:
-            self._noted[claim.intent.decided_at_ns] = at_ns
+        after = write(steps, claims, now_ns, notes, stops)
+        written(steps, claims, time.monotonic_ns())
         return after
+
+    ledger.write = noted  # type: ignore[method-assign]  # whichever ledger it is
+    return ledger
 
 
 class ClockedGateway(PaperGateway):
@@ -160,9 +166,22 @@ class RecordingVenue:
 
 
 class Live:
-    """Strategy, executor, gateway and metrics on threads, as `ops.wiring` makes them."""
+    """Strategy, executor, gateway and metrics on threads, as `ops.wiring` makes them.
 
-    def __init__(self, folder: Path, ledger: Path, capacity: int) -> None:
+    And of what else a run has, what `safety` says. A lease it has with a real account alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Path,
+        capacity: int,
+        safety: Safety,
+        *,
+        straight: bool = False,
+    ) -> None:
+        self.safety = safety
+        self.figures = LedgerFigures() if safety.metrics else None
         self.durable: Moments = {}
         self.handed: Moments = {}
         self.reached: Moments = {}
@@ -171,6 +190,14 @@ class Live:
         self.answers.set()
         self.fold = MetricsFold()
         self.runtime = runtime = ThreadRuntime()
+        self._holding = ExitStack()
+        stages = runtime.note_hops(SAMPLE_EVERY) if safety.metrics else None
+        if safety.journal:
+            run_dir = self._holding.enter_context(RunDir(folder / "run"))
+            journal = Journal(JOURNAL, run_dir, runtime.clock.utc_ns, keeps_batches=False)
+            runtime.recorder, runtime.notes = journal.record, journal
+            journal.start()
+            self._holding.callback(journal.close)
         self.executor: Address[Any] = runtime.address("execution/executor")
         self.strategy: Address[Any] = runtime.address("execution/strategies/bench")
         metrics: Address[Any] = runtime.address("metrics")
@@ -180,10 +207,17 @@ class Live:
             "write_summary": None,
             "describe": dict,
         }
+        gateway = self.gateway = self.make_gateway()
+        if stages is not None:
+            gateway.leaving, self.fold.stages = stages.leaving, stages.fold
+            metrics_arguments |= {
+                "gathering": Gathering(runtime.cells, stages),
+                "write_summary": (folder / "metrics_summary.json").write_bytes,
+            }
         executor_arguments = {
             "open_ledger": partial(self.open_ledger, ledger),
-            "gateway": self.make_gateway(),
-            "limits": RiskLimits(),
+            "gateway": gateway,
+            "limits": limits_of(safety, straight=straight),
             "max_decision_age_ns": 60 * NS_PER_S,
             "kept": ExecutorKept(),
             "metrics": metrics,
@@ -208,9 +242,30 @@ class Live:
             started = runtime.start(cell)
             assert not started.problem, started
 
+    def show(self, event: Tick) -> None:
+        """Show a tick as a feed does: to the strategy, and then to the executor if it has limits.
+
+        Without them it makes nothing of a price.
+        """
+        self.strategy.tell(event)
+        if self.safety.limits:
+            self.executor.tell(event)
+
     def open_ledger(self, path: Path) -> SqliteLedger:
         """Open the ledger, on the executor's thread."""
-        return ClockedLedger(path, self.durable)
+        return clocked(self.ledger_of(path, None), self.written)
+
+    def ledger_of(self, path: Path, writer: int | None) -> SqliteLedger:
+        """Open the real ledger: with metrics it is measured."""
+        if self.figures is None:
+            return SqliteLedger(path, writer)
+        now_ns = self.runtime.clock.monotonic_ns
+        return MeasuredLedger(path, writer, figures=self.figures, now_ns=now_ns)
+
+    def written(self, steps: Sequence[Step], claims: Sequence[Claim], at_ns: int) -> None:
+        """Note when a claim had become durable."""
+        for claim in claims:
+            self.durable[claim.intent.decided_at_ns] = at_ns
 
     def make_gateway(self) -> Gateway:
         """Give the gateway: here to a venue that is played."""
@@ -236,13 +291,19 @@ class Live:
         errors = [cell.last_error for cell in self.cells if cell.last_error]
         for cell in reversed(self.cells):
             self.runtime.stop(cell, 60 * NS_PER_S, drain=True)
+        self._holding.close()
         assert not errors, errors
 
 
 @contextmanager
-def live(folder: Path, ledger: Path | None = None, capacity: int = 8192) -> Iterator[Live]:
+def live(
+    folder: Path,
+    ledger: Path | None = None,
+    capacity: int = 8192,
+    safety: Safety = LEDGER_ALONE,
+) -> Iterator[Live]:
     """Run a live system while the block runs."""
-    system = Live(folder, ledger or folder / "ledger.db", capacity)
+    system = Live(folder, ledger or folder / "ledger.db", capacity, safety)
     try:
         with seldom_collecting():  # as `start` does
             yield system

@@ -7,8 +7,8 @@ write itself begins some 0.05 ms later, in ours and in a bare one: see `benchmar
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -17,18 +17,23 @@ from urllib.parse import parse_qs
 
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
+from benchmarks.common import say
 from benchmarks.exchange import Exchange
-from benchmarks.live import QUANTITY, SYMBOL, ClockedLedger, Live
-from exchanges.ccxt_settings import CcxtSettings
+from benchmarks.live import QUANTITY, SYMBOL, Live, clocked, tick
+from benchmarks.safety import WHOLE, Safety
+from decisions.lease import timing_of
+from exchanges.ccxt_settings import DEFAULT_RECV_WINDOW_MS, CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import Budget, RateBudget
 from exchanges.venue_loop import VenueLoop
 from messages.ids import Epoch, OrderKey
-from messages.stops import Stop
 from messages.values import OrderState
-from persistence.entries import NO_NOTES, NO_STOPS
-from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
+from ops.lease import hold_place
+from ops.lease_keeper import LeaseKeeper
+from ops.lease_place import Place
+from persistence.fence import take_writing
+from persistence.ledger import Claim, SqliteLedger, Step
 
 LIMIT_S = 60.0
 WIDE_MS = 10**9
@@ -52,32 +57,12 @@ def wire_trace(wire: Named) -> Any:
     return trace
 
 
-class SteppedLedger(ClockedLedger):
-    """The real ledger; notes too when each state of an order had become durable."""
+def _freely() -> None:
+    """Without a lease nobody else can have the account."""
 
-    names: dict[int, str]
-    """By the market time of the decision: the client order id."""
-    moments: dict[OrderKey, dict[OrderState, int]]
-    decided: Named
-    """By client order id: when its intent was made."""
 
-    def write(
-        self,
-        steps: Sequence[Step],
-        claims: Sequence[Claim],
-        now_ns: int,
-        notes: Mapping[str, str] = NO_NOTES,
-        stops: Sequence[Stop] = NO_STOPS,
-    ) -> list[LedgerEntry]:
-        after = super().write(steps, claims, now_ns, notes, stops)
-        at_ns = time.monotonic_ns()
-        offset_ns = time.time_ns() - at_ns
-        for claim in claims:
-            self.names[claim.intent.decided_at_ns] = claim.client_order_id
-            self.decided[claim.client_order_id] = claim.intent.ts_created_ns - offset_ns
-        for step in steps:
-            self.moments.setdefault(step.order_key, {}).setdefault(step.to, at_ns)
-        return after
+def _uncompared() -> Callable[[], None]:
+    return _freely
 
 
 class ClockedLiveGateway(LiveGateway):
@@ -96,10 +81,21 @@ class LiveCcxt(Live):
     `wide`: the exchange's rate is not kept, to see what the bot itself can do.
     """
 
-    def __init__(self, folder: Path, venue: Exchange, capacity: int, *, wide: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        venue: Exchange,
+        capacity: int,
+        safety: Safety,
+        *,
+        wide: bool,
+        straight: bool = False,
+    ) -> None:
         self.wire: Named = {}
         self.decided: Named = {}
+        """By client order id: when its intent was made."""
         self.names: dict[int, str] = {}
+        """By the market time of the decision: the client order id."""
         self.states: dict[OrderKey, dict[OrderState, int]] = {}
         settings = CcxtSettings(
             exchange="binance",
@@ -108,21 +104,49 @@ class LiveCcxt(Live):
             config=venue.ccxt,
         )
         budget = RateBudget(Budget(burst_ms=WIDE_MS) if wide else None)
-        self.venue = CcxtVenue(settings, [SYMBOL], rng=Random(1), budget=budget)
+        self._leased = ExitStack()
+        self._writer: int | None = None
+        keeper = self._keeper = self._lease(folder) if safety.lease else None
+        self.venue = CcxtVenue(
+            settings,
+            [SYMBOL],
+            rng=Random(1),
+            budget=budget,
+            may_call=_freely if keeper is None else keeper.may_call,
+            comparing=_uncompared if keeper is None else keeper.comparing,
+        )
         self.loop = VenueLoop("venue")
         self.loop.start()
         self.loop.submit(self.venue.open()).result(LIMIT_S)
         self.venue._client.session.trace_configs.append(wire_trace(self.wire))
-        super().__init__(folder, folder / "ledger.db", capacity)
+        super().__init__(folder, folder / "ledger.db", capacity, safety, straight=straight)
+
+    def _lease(self, folder: Path) -> LeaseKeeper:
+        """Take the account's lease and the ledger's one right to write, as a live start does."""
+        timing = timing_of(DEFAULT_RECV_WINDOW_MS, None)
+        place = Place("bench", folder / "leases" / "bench.db", timing)
+        holding = hold_place(place, folder / "run", standby=False, on_lost=say)
+        keeper = self._leased.enter_context(holding).keeper
+        self._writer = take_writing(folder / "ledger.db")
+        return keeper
 
     def open_ledger(self, path: Path) -> SqliteLedger:
-        ledger = SteppedLedger(path, self.durable)
-        ledger.names, ledger.moments, ledger.decided = self.names, self.states, self.decided
-        return ledger
+        return clocked(self.ledger_of(path, self._writer), self.written)
+
+    def written(self, steps: Sequence[Step], claims: Sequence[Claim], at_ns: int) -> None:
+        """Note too when each state of an order had become durable."""
+        super().written(steps, claims, at_ns)
+        offset_ns = time.time_ns() - at_ns
+        for claim in claims:
+            self.names[claim.intent.decided_at_ns] = claim.client_order_id
+            self.decided[claim.client_order_id] = claim.intent.ts_created_ns - offset_ns
+        for step in steps:
+            self.states.setdefault(step.order_key, {}).setdefault(step.to, at_ns)
 
     def make_gateway(self) -> Gateway:
         utc_ns = self.runtime.clock.utc_ns
-        gateway = ClockedLiveGateway(self.venue, self.loop, self.executor, utc_ns)
+        may_send = _freely if self._keeper is None else self._keeper.may_send
+        gateway = ClockedLiveGateway(self.venue, self.loop, self.executor, utc_ns, may_send)
         gateway.handed = self.handed
         gateway.watch([SYMBOL])
         return gateway
@@ -135,15 +159,22 @@ class LiveCcxt(Live):
         super().stop()
         self.loop.submit(self.venue.close()).result(LIMIT_S)
         assert self.loop.close(LIMIT_S)
+        self._leased.close()
 
 
 @contextmanager
 def live_ccxt(
-    folder: Path, venue: Exchange, capacity: int = 8192, *, wide: bool = False
+    folder: Path,
+    venue: Exchange,
+    safety: Safety = WHOLE,
+    *,
+    wide: bool = False,
+    straight: bool = False,
 ) -> Iterator[LiveCcxt]:
-    """Run a live system at an exchange while the block runs."""
+    """Run a live system at an exchange while the block runs; its market stands from the start."""
     folder.mkdir(exist_ok=True)
-    system = LiveCcxt(folder, venue, capacity, wide=wide)
+    system = LiveCcxt(folder, venue, 8192, safety, wide=wide, straight=straight)
+    system.executor.tell(tick(0))
     try:
         yield system
     finally:

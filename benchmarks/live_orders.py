@@ -6,11 +6,16 @@ from when the strategy's intent was made, without the way of the tick. Each is m
 threads fall, and with all of them on one CPU, where a run keeps them while nobody else is there
 (`runtime.one_cpu`). Bare: from the call of `create_order` to the same hook. *Answer*: until FILLED
 is durable; bare: until the call returns.
+
+Ours has all that a live run has: every limit of `[risk]`, the lease of the account, a journal,
+metrics. What each of these costs is measured in the same run, beside a system with the ledger
+alone.
 """
 
 import asyncio
 import sqlite3
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -30,12 +35,14 @@ from benchmarks.common import (
 from benchmarks.exchange import Exchange, exchange
 from benchmarks.live import intent, tick
 from benchmarks.live_ccxt import Bare, LiveCcxt, at_once, live_ccxt, paced
+from benchmarks.safety import LEDGER_ALONE, PARTS, WHOLE, Safety
 from messages.ids import NS_PER_MS
 from messages.values import OrderState
 
 PERIOD_NS = 20 * NS_PER_MS
 """50 orders a second: half of what the exchange allows, so that nobody waits for a turn."""
 WARM_UP = 30
+ALONE_FIRST = 250_000
 ONE_CPU_FIRST = 500_000
 FIRST = 1_000_000
 APART = 10_000
@@ -62,6 +69,10 @@ class Round(NamedTuple):
     commit: list[float]
     ours: Paced
     on_one_cpu: Paced
+    alone: Paced
+    """With nothing but the ledger."""
+    parts: dict[str, Paced]
+    """With the ledger and one thing more."""
     bare_wire: list[float]
     bare_answer: list[float]
 
@@ -95,7 +106,13 @@ def run(options: Options) -> list[Result]:
             f" {shown}; settled"
             f" {median(settled):.1f} ms"
         )
-    return [*_wire(rounds), _answers(rounds), *_rates(rates), *_settling(settled, gone)]
+    return [
+        *_wire(rounds),
+        *_costs(rounds),
+        _answers(rounds),
+        *_rates(rates),
+        *_settling(settled, gone),
+    ]
 
 
 # ---------------------------------------------------------------- one round
@@ -122,17 +139,24 @@ def _round(folder: Path, venue: Exchange, orders: int) -> Round:
     ours = _paced(folder / "paced", venue, orders, 0)
     with one_cpu(wanted=True):
         on_one_cpu = _paced(folder / "one_cpu", venue, orders, ONE_CPU_FIRST)
+    alone = _paced(folder / "alone", venue, orders, ALONE_FIRST, LEDGER_ALONE)
+    parts = {
+        name: _paced(folder / name, venue, orders, ALONE_FIRST + place * APART, safety)
+        for place, (name, safety) in enumerate(PARTS.items(), 1)
+    }
     return Round(
         commit=commit_us(folder, orders),
         ours=ours,
         on_one_cpu=on_one_cpu,
+        alone=alone,
+        parts=parts,
         bare_wire=[one for one, _ in bare],
         bare_answer=[one for _, one in bare],
     )
 
 
-def _paced(folder: Path, venue: Exchange, orders: int, first: int) -> Paced:
-    with live_ccxt(folder, venue) as system:
+def _paced(folder: Path, venue: Exchange, orders: int, first: int, safety: Safety = WHOLE) -> Paced:
+    with live_ccxt(folder, venue, safety) as system:
         told = _tick_paced(system, orders, first)
         keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
         names = [system.names[at] for at in keys]
@@ -153,7 +177,7 @@ async def _bare(venue: Exchange, orders: int) -> list[tuple[float, float]]:
 def _tick_paced(system: LiveCcxt, orders: int, first: int) -> dict[int, int]:
     """Tell ticks by the clock, every second of which is traded; give when each was told."""
     told: dict[int, int] = {}
-    tell, now_ns = system.strategy.tell, time.monotonic_ns
+    show, now_ns = system.show, time.monotonic_ns
     time.sleep(STANDS_S)
     due_ns = now_ns()
     for number in range(first, first + 2 * orders):
@@ -162,7 +186,7 @@ def _tick_paced(system: LiveCcxt, orders: int, first: int) -> dict[int, int]:
         while (left_ns := due_ns - now_ns()) > 0:
             time.sleep(left_ns / 1e9)
         told[event.ts_event_ns] = now_ns()
-        tell(event)
+        show(event)
     time.sleep(0.3)  # of two ticks that come late, one is conflated: how many orders, time tells
     wait_for(lambda: system.ended() >= len(system.durable))
     return told
@@ -176,7 +200,7 @@ async def _burst_bare(venue: Exchange, count: int) -> float:
 
 def _burst(folder: Path, venue: Exchange, count: int, first: int, *, wide: bool) -> float:
     """Orders a second from the first intent to the last durable fill."""
-    with live_ccxt(folder, venue, wide=wide) as system:
+    with live_ccxt(folder, venue, wide=wide, straight=True) as system:
         _some(system, first, WARM_UP)
         begun = time.monotonic_ns()
         for number in range(first + WARM_UP, first + WARM_UP + count):
@@ -198,7 +222,7 @@ def _some(system: LiveCcxt, first: int, count: int) -> None:
 
 def _settled(folder: Path, venue: Exchange, count: int) -> list[float]:
     """From UNKNOWN to FILLED, both durable: the answer was lost, the order is there."""
-    with live_ccxt(folder, venue) as system:
+    with live_ccxt(folder, venue, straight=True) as system:
         first = FIRST + 2 * APART
         _some(system, first, WARM_UP)
         for number in range(first + WARM_UP, first + WARM_UP + count):
@@ -210,7 +234,7 @@ def _settled(folder: Path, venue: Exchange, count: int) -> list[float]:
 
 def _gone(folder: Path, venue: Exchange) -> list[float]:
     """From UNKNOWN to NOT_SENT, both durable: the order never arrived, and that was proved."""
-    with live_ccxt(folder, venue) as system:
+    with live_ccxt(folder, venue, straight=True) as system:
         first = FIRST + 3 * APART
         _some(system, first, WARM_UP)
         venue.do("arm", plan={"fault": "reset_before", "operation": "place"})
@@ -257,6 +281,35 @@ def _to_wire(rounds: list[Round], where: str, name: str, text: str, percent: int
         note=f"{ours - bare:,.0f} us more than bare; one commit is {commit:,.0f} us;"
         f" from the tick {claim:,.0f} us until the claim is durable",
     )
+
+
+def _costs(rounds: list[Round]) -> Iterator[Result]:
+    """Say what each thing costs by itself, and all of them, beside the ledger alone."""
+
+    def middle(systems: list[Paced]) -> float:
+        return median([percentile(one.decided, 50) for one in systems])
+
+    alone, bare = (
+        middle([one.alone for one in rounds]),
+        median([percentile(one.bare_wire, 50) for one in rounds]),
+    )
+    yield Result(
+        name=f"{DECIDED}, the ledger alone, p50",
+        value=alone,
+        unit="us",
+        reference=bare,
+        against="bare create_order -> wire",
+    )
+    systems = {f"with {name}": [one.parts[name] for one in rounds] for name in PARTS}
+    for name, found in (*systems.items(), ("with all of it", [one.ours for one in rounds])):
+        yield Result(
+            name=f"{DECIDED}, {name}, p50",
+            value=middle(found),
+            unit="us",
+            reference=alone,
+            against="the ledger alone",
+            note=f"{middle(found) - alone:+,.0f} us",
+        )
 
 
 def _answers(rounds: list[Round]) -> Result:

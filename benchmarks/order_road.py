@@ -1,8 +1,9 @@
 """Where the time of one live order goes: a stamp at each hand-off, from the tick to the exchange.
 
 Orders are sent one by one by a bot that does nothing else, at an exchange in a process of its
-own. Beside them, in the same run, the bare parts: the wake-up of a queue's reader and of a loop,
-a flush, a commit, and a bare `create_order` of ccxt with the stamps that it has too.
+own. It has all that a live run has, see `benchmarks.safety`. Beside them, in the same run, the
+bare parts: the wake-up of a queue's reader and of a loop, a flush, a commit, and a bare
+`create_order` of ccxt with the stamps that it has too.
 
 *Write* is the moment before the system call that gives the request to the kernel; *received* is
 by the exchange's own log, whose process has to wake up first.
@@ -40,6 +41,8 @@ from benchmarks.exchange import Exchange, exchange
 from benchmarks.live import EveryOther, tick
 from benchmarks.live_ccxt import LIMIT_S, Bare, LiveCcxt
 from benchmarks.live_orders import commit_us
+from benchmarks.safety import WHOLE
+from messages.ids import OrderKey
 from messages.orders import OrderIntent
 from persistence.ledger import SqliteLedger
 
@@ -124,7 +127,14 @@ class MarkedLive(LiveCcxt):
     """The live system, and a mark where ccxt is called."""
 
     def __init__(self, folder: Path, venue: Exchange) -> None:
-        super().__init__(folder, venue, 8192, wide=True)
+        super().__init__(folder, venue, 8192, WHOLE, wide=True)
+        leaving = self.gateway.leaving
+
+        def left(key: OrderKey) -> None:
+            leaving(key)
+            ROAD.mark("fence")
+
+        self.gateway.leaving = left
         client = self.venue._client
         create = client.create_order
 
@@ -134,11 +144,6 @@ class MarkedLive(LiveCcxt):
 
         client.create_order = marked
         _mark_client(client)
-
-    def make_gateway(self) -> Any:
-        gateway = super().make_gateway()
-        gateway.leaving = lambda _: ROAD.mark("fence")
-        return gateway
 
 
 class _Marks:
@@ -225,12 +230,12 @@ def _ours(folder: Path, venue: Exchange, orders: int) -> list[Stamps]:
         try:
             for number in range(orders):
                 shown = ROAD.begin("told")
-                system.strategy.tell(tick(2 * number))
+                system.show(tick(2 * number))
                 waits(lambda shown=shown: "strategy" in shown)  # type: ignore[misc]  # bound in each round
                 time.sleep(PAUSE_S)
                 event, ended = tick(2 * number + 1), system.ended()
                 found[event.ts_event_ns] = ROAD.begin("told")
-                system.strategy.tell(event)
+                system.show(event)
                 waits(lambda ended=ended: system.ended() > ended)  # type: ignore[misc]  # bound in each round
                 time.sleep(PAUSE_S)
         finally:

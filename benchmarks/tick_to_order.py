@@ -6,7 +6,9 @@ SENT, and FILLED. Both spans begin just before `tell(tick)`:
 * *claim*: until the transaction that holds the claim has returned from its flush;
 * *hand-over*: until the order stands in the gateway's queue.
 
-Each is measured as the threads fall, and with all of them on one CPU (`runtime.one_cpu`).
+The executor has every limit of `[risk]`, none of which refuses, and is shown each tick; metrics
+gather and a journal is kept. Each is measured as the threads fall, and with all of them on one CPU
+(`runtime.one_cpu`).
 """
 
 import threading
@@ -26,6 +28,7 @@ from benchmarks.common import (
     scratch,
 )
 from benchmarks.live import live, tick
+from benchmarks.safety import WHOLE
 
 PERIOD_NS = 1_000_000
 WARM_UP = 200
@@ -44,10 +47,10 @@ def one_round(options: Options, ticks: int, *, busy: bool) -> Spans:
     told: dict[int, int] = {}
     events = [tick(number) for number in range(ticks)]
     over = threading.Event()
-    with scratch(options) as folder, live(folder) as system:
+    with scratch(options) as folder, live(folder, safety=WHOLE) as system:
         if busy:
             threading.Thread(target=_burn, args=(over,), daemon=True).start()
-        tell, now_ns = system.strategy.tell, time.monotonic_ns
+        show, now_ns = system.show, time.monotonic_ns
         time.sleep(STANDS_S)
         due_ns = now_ns()
         for event in events:
@@ -55,7 +58,7 @@ def one_round(options: Options, ticks: int, *, busy: bool) -> Spans:
             while (left_ns := due_ns - now_ns()) > 0:
                 time.sleep(left_ns / 1e9)
             told[event.ts_event_ns] = now_ns()
-            tell(event)
+            show(event)
         _settle(system.handed)
         over.set()
     keys = sorted(system.durable)[WARM_UP:]
