@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept
 from decisions.risk_recall import PastOrder, state_before_order
@@ -48,9 +49,11 @@ class Told(Drive):
 
 
 @pytest.mark.slow
-@given(life=LIFE)
-def test_what_refuses_an_order_is_among_the_numbers_and_nothing_else_is(life: list[Any]) -> None:
-    drive = Told(msgspec.structs.replace(LIMITS, allow_short=False))
+@given(life=LIFE, allow_short=st.booleans())
+def test_what_refuses_an_order_is_among_the_numbers_and_nothing_else_is(
+    life: list[Any], allow_short: bool
+) -> None:
+    drive = Told(msgspec.structs.replace(LIMITS, allow_short=allow_short))
     for event in life:
         drive.step(event)
 
@@ -74,6 +77,23 @@ def test_the_numbers_of_one_order() -> None:
         "max_daily_loss": ("0", "4"),
         "max_drawdown": ("0", "7"),
     }
+
+
+def test_of_an_order_that_turns_the_position_around_the_part_that_enters_is_told() -> None:
+    state = RiskState(open_orders={})
+    accept(intent("3", key="a"), state)
+    view = risk_view(intent("4", SELL, second=2, key="b"), LIMITS, state, None)
+    told = {one.limit: one.value for one in view.compared}
+    assert (view.adds, told["max_order_notional"]) == ("1", "100")
+
+
+@pytest.mark.parametrize(("second", "count"), [(59.9, "1"), (60, "0")])
+def test_a_minute_is_counted_back_from_the_decision(second: float, count: str) -> None:
+    state = RiskState(open_orders={})
+    accept(intent("1", key="a"), state)
+    view = risk_view(intent("1", second=second, key="b"), LIMITS, state, None)
+    told = {one.limit: one.value for one in view.compared}
+    assert told["max_orders_per_minute"] == count
 
 
 def test_an_exit_is_told_as_one_that_few_limits_hold() -> None:
