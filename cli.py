@@ -8,6 +8,7 @@ import argparse
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from errno import EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS
@@ -56,6 +57,8 @@ except ImportError:
 
 _OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
+_DAY_S = 86_400
+
 Command = Callable[[argparse.Namespace], int]
 Options = TypeVar("Options")
 
@@ -96,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     _open_what_is_closed()
     _write_what_can_be_written()
+    _leave_a_zone_that_is_none()
     code = EXIT_UNREAD
     try:
         code = _run(argv)
@@ -146,6 +150,16 @@ def _open_what_is_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _leave_a_zone_that_is_none() -> None:
+    """Take UTC, as all that is told is in, where TZ is a day or more away from it.
+
+    No time of a log's line could be made there.
+    """
+    if abs(time.localtime().tm_gmtoff) >= _DAY_S:
+        os.environ["TZ"] = "UTC"
+        time.tzset()
 
 
 def _write_what_can_be_written() -> None:

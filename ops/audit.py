@@ -12,7 +12,7 @@ from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.audit_asking import Asking
-from ops.audit_check import Check
+from ops.audit_check import Check, held_none
 from ops.audit_journal import JournalAudit
 from ops.audit_ledger import LedgerAudit
 from ops.audit_metrics import MetricsAudit
@@ -119,7 +119,7 @@ def _summary(summary: dict[str, Any], state: RunState, walked: LedgerAudit) -> C
     check = Check("run_totals", "the summary's run_totals are those of the orders")
     told = summary.get("run_totals")
     if not isinstance(told, dict):
-        check.note = "the summary holds none"
+        check.note = held_none(summary)
         return check
     counted = run_totals(walked.totals.states, walked.totals.filled)
     if state.ended_in_order:

@@ -1,10 +1,18 @@
 """One check of an audit: what it looked at, what differs, and the first few differences."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from ops.run_files import METRICS_SUMMARY
+
 EXAMPLES = 5
+
+
+def held_none(summary: Mapping[str, Any]) -> str:
+    """Say why nothing of a summary is compared."""
+    return "the summary holds none" if summary else f"{METRICS_SUMMARY} is not there, or unreadable"
 
 
 class Check(msgspec.Struct):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from messages.ids import EXECUTOR, OrderKey
-from ops.audit_check import Check
+from ops.audit_check import Check, held_none
 from ops.metric_lines import all_lines
 from ops.run_state import RunState
 from persistence.reader import LedgerReader
@@ -41,7 +41,7 @@ class MetricsAudit:
 
     def _check_stages(self, ledger: LedgerReader) -> None:
         if "stages" not in self._summary or "started_at_ns" not in self._summary:
-            self.stages.note = "the summary holds none"
+            self.stages.note = held_none(self._summary)
         elif not self._state.ended_in_order:
             self.stages.note = "the run lives or was killed: some may be on their way"
         elif self._was_restarted():

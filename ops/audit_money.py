@@ -7,7 +7,7 @@ from typing import Any
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
 from messages.ids import Symbol
-from ops.audit_check import Check
+from ops.audit_check import Check, held_none
 from ops.run_state import RunState
 from persistence.lives import all_executions
 from persistence.reader import LedgerReader
@@ -25,7 +25,7 @@ def money_check(summary: Mapping[str, Any], state: RunState, ledger: LedgerReade
     check = Check("money", "the summary's positions and money are those of the executions")
     told, earlier = summary.get("positions"), summary.get("earlier")
     if not isinstance(told, Mapping) or not isinstance(earlier, Mapping):
-        check.note = "the summary holds none"
+        check.note = held_none(summary)
     elif earlier.get("pending") or earlier.get("problem"):
         check.note = "the summary could not count what earlier processes executed"
     elif not state.ended_in_order:

@@ -209,13 +209,7 @@ def _asked(
         with ExitStack() as stack:
             config = held.config(config_path)
             take_secret_files(secret_variables(config))
-            settings = log_settings(config.logs)
-            set_up_logging(
-                held.run_dir.log,
-                secrets=secrets_of(config),
-                settings=settings,
-                screen_level="CRITICAL",
-            )
+            _log(config, held, told)
             board = _executor(config, held, stack, told)
             return _followed(board, deadline, told)
     except WatchkeeperError as error:
@@ -234,6 +228,19 @@ def unproved(record: HaltRecord, *, problem: str = "", text: str = "") -> HaltVi
         problem=problem,
         text=text,
     )
+
+
+def _log(config: Config, held: "Held", told: Told) -> None:
+    """Log as a start does; where that is not possible nothing is kept from being canceled."""
+    try:
+        set_up_logging(
+            held.run_dir.log,
+            secrets=secrets_of(config),
+            settings=log_settings(config.logs),
+            screen_level="CRITICAL",
+        )
+    except OSError as error:
+        told(f"nothing is logged of it: {held.run_dir.log}: {error.strerror or error}")
 
 
 def _executor(config: Config, held: "Held", stack: ExitStack, told: Told) -> OperatorBoard:

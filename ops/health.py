@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.health_text import one_line, painted, render, wants_colour
-from ops.left_behind import is_worth_seeing, last_page, left_behind
+from ops.left_behind import is_worth_seeing, last_page, left_behind, rows_not_used
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET
 from ops.verdict import verdict
 
@@ -108,6 +108,9 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
         if is_worth_seeing(snapshot):
             _print(last_page(snapshot, colour=colour))
+        else:
+            for line in rows_not_used(snapshot):
+                _print(line)
         return
     _print(render(snapshot, previous, colour=colour))
     _show_stacks(snapshot.get("stacks") or {})

@@ -232,8 +232,10 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}{holes}"
 
 
-def _dropped(snapshot: Snapshot) -> Iterator[str]:
-    for path, dropped in (snapshot.get("dropped") or {}).items():
+def dropped_lines(snapshot: Snapshot) -> Iterator[str]:
+    """Give a line for each recording of which not every row was used."""
+    of_feeds = snapshot.get("dropped")
+    for path, dropped in of_feeds.items() if isinstance(of_feeds, Mapping) else ():
         from decisions.dropped_rows import dropped_text  # of a recording, where something is wrong
 
         yield f"{'dropped':<9}{one_line(path)} {one_line(dropped_text(dropped))}"
@@ -261,7 +263,7 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     if snapshot.get("standby"):
         yield from _warm(snapshot)
     yield from _market_link(snapshot)
-    yield from _dropped(snapshot)
+    yield from dropped_lines(snapshot)
     for name, strategy in (snapshot.get("trading") or {}).items():
         reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())
         yield f"{'trading':<9}{one_line(name)} {one_line(strategy.get('symbol'))}: {reasons}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.client import NoAnswer
-from ops.health_text import duration, moment, render
+from ops.health_text import dropped_lines, duration, moment, render
 from ops.run_files import LEDGER, LOCK, STATUS, no_run
 
 _MOST_BYTES = 64_000_000
@@ -53,6 +53,14 @@ def last_page(last: Snapshot, *, colour: bool) -> str:
     except Exception:  # noqa: BLE001 - whatever stands in the file is no reason to say nothing
         page = f"{STATUS} is damaged: there is no page to show"
     return f"last known: {_when(last.get('captured_at_ns'))}\n{page}"
+
+
+def rows_not_used(last: Snapshot) -> list[str]:
+    """Give the line of each recording of which not every row was used; none where it is damaged."""
+    try:
+        return list(dropped_lines(last))
+    except Exception:  # noqa: BLE001 - as of the page
+        return []
 
 
 def _last_word(path: Path) -> Snapshot | None:

@@ -58,6 +58,8 @@ class RunDir:
         self.lock = self.path / run_files.LOCK
         self.taken_over_from: int | None = None
         """The process that held the directory last and did not give it back."""
+        self.was_alive = False
+        """Whether that one still held it: it was stopped, and may go on."""
         self.held_since_ns = 0
         """When that one took it; UTC."""
         self._lock_fd: int | None = None
@@ -152,7 +154,7 @@ class RunDir:
             raise RunDirBusy(
                 f"{self.path} is in use by {holder}; stop it ({hint}) or use another --run-dir"
             )
-        self.taken_over_from = pid
+        self.taken_over_from, self.was_alive = pid, True
         self._replace_lock()
 
     def _replace_lock(self) -> None:

@@ -9,7 +9,9 @@ from ops.run_state import read_object
 
 
 def how_it_ended(run_dir: RunDir) -> str:
-    """Say that the last process died, and when it was seen; nothing when it ended in order.
+    """Say that the last process died, or stood still, and when it was seen.
+
+    Nothing where it ended in order.
 
     To be asked by who holds the directory, before anything of this run is written.
     """
@@ -21,6 +23,11 @@ def how_it_ended(run_dir: RunDir) -> str:
         return ""
     seen = last.get("captured_at_ns")
     when = f"last seen {moment(seen)}" if isinstance(seen, int) else "never seen"
+    if run_dir.was_alive:
+        return (
+            f"process {pid} was overtaken as it stood still, {when}: its lease had ended, and a new"
+            " one has taken its place; it was not dead then, and writes nothing more"
+        )
     return f"process {pid} died without a word, {when}; a new one has taken its place"
 
 

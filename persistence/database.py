@@ -21,6 +21,8 @@ FENCED = "another process has taken this ledger over"
 BUSY_MS = 5_000
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PRIMARY_CODE = 0xFF
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_PUT_BACK = "it is damaged: put a copy back, `watchkeeper ledger restore FILE RUN_DIR --replace`"
 _FULL = 2
 WAL_PAGES = 2_000
 """Log length (8 MB) at which a commit must checkpoint, costing that commit a few milliseconds.
@@ -152,7 +154,8 @@ def ledger_errors(path: Path) -> Iterator[None]:
         first = first_cause(error)
         if is_locked(first):
             raise LedgerLost(f"another process keeps the ledger {path} locked: {first}") from first
-        raise LedgerUnavailable(f"the ledger {path} cannot be used: {first}") from first
+        todo = f"; {_PUT_BACK}" if is_damaged(first) else ""
+        raise LedgerUnavailable(f"the ledger {path} cannot be used: {first}{todo}") from first
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -169,6 +172,12 @@ def is_locked(error: BaseException | None) -> bool:
     """Whether somebody else had what a statement wanted for itself; it has done nothing then."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & _PRIMARY_CODE in _LOCKED
+
+
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether a file is no database, or not whole: no wait and no room will mend it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE in _DAMAGED
 
 
 @contextmanager

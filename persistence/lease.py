@@ -22,12 +22,14 @@ from peewee import (
 
 from messages.errors import LeaseUnavailable
 from messages.lease import Holder, Lease
+from persistence.database import first_cause, is_damaged
 from persistence.private_file import make_private
 
 BUSY_MS = 1_000
 _VERSION = 1
 _FULL, _NORMAL = 2, 1
 _BINDING = threading.Lock()
+_DELETE = "it is damaged: delete it when no process trades the account"
 
 
 class LeaseStore(Protocol):
@@ -191,7 +193,9 @@ class SqliteLeases:
         try:
             yield
         except (PeeweeException, sqlite3.Error, OSError) as error:
-            raise LeaseUnavailable(f"the lease {self._path} cannot be used: {error}") from error
+            todo = f"; {_DELETE}" if is_damaged(first_cause(error)) else ""
+            text = f"the lease {self._path} cannot be used: {error}{todo}"
+            raise LeaseUnavailable(text) from error
 
 
 def _fields(lease: Lease) -> dict[str, object]:

@@ -153,6 +153,21 @@ def test_a_difference_is_shown_when_it_is_seen_twice_and_goes_when_it_is_gone(
     assert account.state == "same"
 
 
+def test_a_difference_that_stays_is_logged_once_and_once_more_when_it_goes(
+    account: Account, lines: Lines
+) -> None:
+    account.next()
+    account.says_twice(USDT="1500")
+    for _ in range(3):
+        account.next()
+        account.says(USDT="1500")
+    account.next()
+    account.says()
+
+    told = [(level, text) for level, text in lines if text.startswith("the account: ")]
+    assert [level for level, _ in told] == ["ERROR", "INFO"]
+
+
 def test_a_question_that_failed_says_nothing(account: Account) -> None:
     account.next()
     account.says("OutcomeUnknown: no answer", USDT="0")

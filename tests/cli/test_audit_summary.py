@@ -38,6 +38,20 @@ def test_stages_that_are_not_those_of_the_decisions_are_caught(
     assert "stages" in differing(ask("audit", copied_run, code=1))
 
 
+@pytest.mark.parametrize("left", [b"", b'{"run_totals": {"ord', b"[]", b"\xff"])
+def test_a_summary_that_cannot_be_read_is_said_to_be_none(
+    copied_run: Path, ask: Ask, left: bytes
+) -> None:
+    (copied_run / "metrics_summary.json").write_bytes(left)
+
+    notes = {
+        check["check"]: check["note"] for check in ask("audit", copied_run) if "check" in check
+    }
+
+    unread = "metrics_summary.json is not there, or unreadable"
+    assert [notes[name] for name in ("run_totals", "money", "stages")] == [unread] * 3
+
+
 def test_a_clock_that_was_set_is_no_difference(copied_run: Path, ask: Ask) -> None:
     """The first orders are decided at moments that, by the clock, were before the start."""
     file = copied_run / "metrics_summary.json"

@@ -340,3 +340,18 @@ def test_a_process_that_was_given_no_streams_does_its_work(
     for name in ("stdin", "stdout", "stderr"):
         getattr(sys, name).close()
     assert code == 3
+
+
+@pytest.mark.slow
+def test_a_zone_that_no_time_can_be_told_in_is_left_for_utc(tmp_path: Path) -> None:
+    """POSIX lets TZ be more than a day off, and no line of a log could be written."""
+    words = ("start", "--run-dir", str(tmp_path / "run"), "--max-events", "50", "--json")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *words],
+        env={**os.environ, "TZ": "XXX-25:99"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -10,6 +10,7 @@ import pytest
 import ops
 from messages.errors import ConfigError, RunDirBusy
 from ops.run_dir import RunDir, atomic_write, find_latest
+from ops.run_end import how_it_ended
 
 ROOT = Path(ops.__file__ or "").parent.parent
 HOLDER = """
@@ -83,6 +84,9 @@ def test_the_directory_of_a_stopped_process_is_taken_by_who_has_its_lease(tmp_pa
 
         with RunDir(tmp_path, claim="binance-1 5", former_claim="binance-1 4") as run:
             assert run.taken_over_from == process.pid
+            told = how_it_ended(run)
+            assert told.startswith(f"process {process.pid} was overtaken as it stood still, ")
+            assert "died" not in told, "nobody knows that"
             process.send_signal(signal.SIGCONT)
             assert process.stdin is not None
             process.stdin.close()

@@ -141,7 +141,7 @@ def test_it_is_for_its_owner_alone(path: Path) -> None:
 def test_what_is_no_database_is_one_clear_error_and_stays_as_it_is(path: Path) -> None:
     path.write_bytes(b"not a database, surely" * 100)
 
-    with pytest.raises(LeaseUnavailable, match="cannot be used: file is not a database"):
+    with pytest.raises(LeaseUnavailable, match="is not a database; it is damaged: delete"):
         SqliteLeases(path, ACCOUNT)
 
     assert path.read_bytes().startswith(b"not a database")
