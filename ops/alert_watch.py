@@ -8,7 +8,6 @@ import contextlib
 import signal
 import sys
 import time
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -27,7 +26,7 @@ from ops.alerts import CLOSE_S, fact_of
 from ops.config_alerts import URLS_ENV
 from ops.health import HealthOptions, look
 from ops.health_text import duration
-from ops.run_files import EFFECTIVE_CONFIG
+from ops.run_state import last_config
 
 _TICK_S = 0.1
 _RULE = "gone"
@@ -193,11 +192,7 @@ def _outbox(url: str, place: int) -> Outbox:
 
 def _variable(run_dir: Path) -> str:
     """Give the name that the run's own configuration gives it."""
-    try:
-        document = tomllib.loads((run_dir / EFFECTIVE_CONFIG).read_text())
-    except (OSError, ValueError):
-        return URLS_ENV
-    alerts = document.get("alerts")
+    alerts = last_config(run_dir).get("alerts")
     found = alerts.get("urls_env") if isinstance(alerts, dict) else None
     return found if isinstance(found, str) and found else URLS_ENV
 

@@ -24,6 +24,8 @@ from ops.config_schema import (
 )
 from ops.config_strategies import CheckParams
 from ops.config_write import effective_toml
+from ops.run_files import EFFECTIVE_CONFIG
+from ops.run_state import read_regular
 
 __all__ = [
     "CheckParams",
@@ -125,8 +127,7 @@ def document_of(path: Path) -> dict[str, Any]:
         ConfigError: one sentence about why it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            written = file.read(_LONGEST_BYTES + 1)
+        written = _bytes_of(path)
         if len(written) > _LONGEST_BYTES:
             raise ConfigError([f"{path}: is longer than {_LONGEST_BYTES} bytes: no config is"])
         return tomllib.loads(written.decode("utf-8-sig"))
@@ -137,6 +138,14 @@ def document_of(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Read what there is; a pipe is waited for, but not where a run keeps a file of its own."""
+    if path.name == EFFECTIVE_CONFIG:
+        return read_regular(path, _LONGEST_BYTES)
+    with path.open("rb") as file:
+        return file.read(_LONGEST_BYTES + 1)
 
 
 def _with_overrides(document: dict[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Of a run whose ledger is not there, for it was in memory or is lost: what to say of it."""
 
-import tomllib
 from pathlib import Path
 from shlex import quote
 
 from messages.errors import LedgerUnavailable
-from ops.run_files import EFFECTIVE_CONFIG, LEDGER
+from ops.run_files import LEDGER
+from ops.run_state import last_config
 
 
 def said_of(error: Exception, run_dir: Path) -> LedgerUnavailable | None:
@@ -34,9 +34,5 @@ def _lost(run_dir: Path) -> LedgerUnavailable | None:
 
 
 def _is_in_memory(run_dir: Path) -> bool:
-    try:
-        config = tomllib.loads((run_dir / EFFECTIVE_CONFIG).read_text())
-    except (OSError, ValueError):
-        return False
-    idempotency = config.get("idempotency")
+    idempotency = last_config(run_dir).get("idempotency")
     return isinstance(idempotency, dict) and idempotency.get("backend") == "memory"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-"""With them a log is opened."""
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+"""With them a log is opened: a pipe in its place is refused, and not waited for."""
 
 
 class LogFile:

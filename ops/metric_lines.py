@@ -18,7 +18,7 @@ def metric_files(run_dir: Path) -> list[Path]:
     numbered = []
     for path in run_dir.glob(f"{METRICS}.*.gz"):
         number = path.name[len(METRICS) + 1 : -len(".gz")]
-        if number.isascii() and number.isdigit():
+        if number.isascii() and number.isdigit() and path.is_file():
             numbered.append((-int(number), path))
     aside = run_dir / f"{METRICS}.rotating"
     is_copied = any(number == 0 for number, _ in numbered)

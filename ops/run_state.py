@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+import tomllib
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ops.client import NoAnswer, ask
-from ops.run_files import CONTROL_SOCKET, STATUS
+from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, STATUS
 
 MOST_BYTES = 64_000_000
 """No small file of a run comes near it."""
@@ -72,6 +73,14 @@ def read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def last_config(run_dir: Path) -> dict[str, Any]:
+    """Give the configuration of the last start as it is written; empty where it cannot be read."""
+    try:
+        return tomllib.loads(read_regular(run_dir / EFFECTIVE_CONFIG, MOST_BYTES).decode())
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def read_regular(path: Path, most: int) -> bytes:
