@@ -14,6 +14,7 @@ import msgspec
 from actors.actor import Actor
 from actors.address import Address
 from actors.feed_rhythm import FeedRhythm
+from actors.late_events import LateEvents
 from actors.live_memory import LiveKept
 from actors.log import logger
 from decisions.live_feed import Piece
@@ -92,6 +93,7 @@ class LiveFeedActor(Actor):
             memory.flow.rewind(path)
         self._observe()
         self._rhythm = FeedRhythm(self.ctx)
+        self._late = LateEvents(self.ctx.path)
         self._interrupted = {} if memory.place else dict(memory.traded_ns)
         connection = self._connection = self._connect()
         self._kept.replace(connection)
@@ -175,9 +177,9 @@ class LiveFeedActor(Actor):
             self._go_on(event)
         late_ns = self._venue_now_ns() - event.ts_event_ns
         if self._max_age_ns is not None and late_ns > self._max_age_ns:
-            text = "a {} of {} came {:.1f} s late: it decides nothing"
-            kind = type(event).__name__.lower()
-            logger.bind(actor=self.ctx.path).warning(text, kind, event.symbol, late_ns / NS_PER_S)
+            self._late.late(event, late_ns)
+        elif self._max_age_ns is not None:
+            self._late.in_time(event.symbol)
         if not self._is_enough():
             memory.buffer.add(event)
         self.ctx.progress()

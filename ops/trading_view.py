@@ -10,7 +10,7 @@ from actors.cell import Cell
 from decisions.strategy_memory import StrategyMemory
 from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
-from messages.ids import NS_PER_S, StrategyId
+from messages.ids import NS_PER_S, ActorPath, StrategyId
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.run_facts import RunFacts
@@ -44,7 +44,7 @@ def why_nothing(
             sight,
             executor=_if_halted(system.executor.cell),
             actor=_if_halted(system.strategies[one.id].cell),
-            feed=_if_halted(system.feed.cell),
+            feed=_if_halted(system.feed.cell) or _never_came(facts, system.feed.path, one.symbol),
             market_age_s=0.0,
             market_limit_s=None,
         )
@@ -133,6 +133,15 @@ def _instead(cell: Cell, now_ns: int) -> str:
 
 def _if_halted(cell: Cell) -> str:
     return _instead(cell, 0) if cell.state is ActorState.HALTED else ""
+
+
+def _never_came(facts: RunFacts, feed: ActorPath, symbol: str) -> str:
+    """Say of a market over a connection that has shown nothing why that was, as it was last."""
+    link = facts.link().get(feed)
+    if link is None or facts.market_at_ns(symbol) is not None:
+        return ""
+    reason = f": {link['reason']}" if link["reason"] else ""
+    return f"its market never came ({link['phase']}{reason})"
 
 
 def _phase(link: Mapping[str, Any], symbol: str) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 
 from exchanges.local.settings import Profile, Settings
 
+_NOT_STREAMED = ("watchOHLCV", "watchTrades", "watchOrderBook", "watchTicker", "watchBidsAsks")
+"""Of OKX: its market is polled."""
+
 
 def ccxt_config(settings: Settings, urls: Any) -> dict[str, Any]:
     """Give the arguments for ccxt's class. `urls` is a `server.Urls`."""
@@ -23,8 +26,14 @@ def ccxt_config(settings: Settings, urls: Any) -> dict[str, Any]:
         "options": {"fetchMarkets": {"types": ["spot"]}},
     }
     if settings.profile is Profile.OKX:
-        config |= {"password": settings.api_password, "urls": {"test": {"rest": urls.http}}}
+        config |= {"password": settings.api_password, "urls": {"test": _okx_urls(urls)}}
+        config["has"] = dict.fromkeys(_NOT_STREAMED, False)
     return config
+
+
+def _okx_urls(urls: Any) -> dict[str, str]:
+    """Name this machine for the streams too, which are not there: ccxt would call the real ones."""
+    return {"rest": urls.http, "ws": urls.ws}
 
 
 def _binance_urls(http: str, ws: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -44,6 +45,11 @@ def refused(*arguments: str, code: str = "") -> str:
     return done.stderr
 
 
+def texts(tree: Any) -> list[str]:
+    """Give the leaves."""
+    return [one for sub in tree.values() for one in ([sub] if isinstance(sub, str) else texts(sub))]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["binance", "okx"])
 def test_the_printed_toml_makes_an_unmodified_ccxt_trade_there(profile: str) -> None:
@@ -65,6 +71,8 @@ def test_the_printed_toml_makes_an_unmodified_ccxt_trade_there(profile: str) -> 
         client.session.close()
 
     assert section["type"] == "ccxt"
+    assert {urlsplit(one).hostname for one in texts(section["ccxt"]["urls"])} == {"127.0.0.1"}
+    assert any("ws" in urlsplit(one).scheme for one in texts(section["ccxt"]["urls"]))
     assert balance["USDT"]["free"] == 777
     assert not any(value in facts["toml"] for value in facts["environment"].values())
 

@@ -13,7 +13,7 @@ from exchanges.local.server import running_exchange
 from exchanges.local.settings import Profile
 from messages.values import OrderState, Side
 from ops.audit import audit_run
-from tests.system.live_bot import live_bot
+from tests.system.live_bot import BTC, live_bot
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +26,7 @@ def test_every_order_has_a_name_that_the_exchange_takes(
         monkeypatch.setenv("TEST_PASSWORD", run.exchange.settings.api_password)
         venue: dict[str, Any] = {"exchange": "okx", "api_password_env": "TEST_PASSWORD"}
         with live_bot(run, tmp_path / "run", monkeypatch, is_well=False, venue=venue) as bot:
+            bot.until(lambda: BTC in bot.health()["market_age_s"])  # which is polled
             orders = [
                 bot.until_state(bot.decide(side), OrderState.FILLED)
                 for side in (Side.BUY, Side.SELL) * 6

@@ -12,6 +12,7 @@ from messages.ids import NS_PER_S, ActorPath, TimestampNs
 from messages.lifecycle import InjectCrash, InjectHang, Ping
 from messages.market import FeedGap, FeedHistory, FeedPhase, FeedReport, MarketBatch, Trade
 from tests.actors.live_feed.desk import BTC, FEED, ONE, Desk, Line
+from tests.actors.support import Lines
 
 
 @pytest.fixture
@@ -162,3 +163,19 @@ def test_what_connections_have_counted_is_summed_up_and_not_kept_one_by_one() ->
     summed = total(kept.stats)
     assert (summed.duplicate, summed.gaps) == (50, 100)
     assert len(kept.stats) == 3
+
+
+def test_many_that_come_late_are_said_once_and_counted_when_one_is_in_time(
+    open_desk: Callable[..., Desk], lines: Lines
+) -> None:
+    """A line that stood still brings hundreds at once."""
+    desk = open_desk()
+    for number in range(40):
+        desk.line().tell(desk.now_candle(number, age_s=30))
+    desk.line().tell(desk.now_candle(40, age_s=1))
+
+    desk.seen.until_events(41)
+    late = [(level, line) for level, line in lines if "late" in line]
+    assert [level for level, _ in late] == ["WARNING", "INFO"]
+    assert "it decides nothing" in late[0][1]
+    assert "BTC/USDT comes in time again, after 40 late events" in late[1][1]
