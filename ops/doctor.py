@@ -16,6 +16,7 @@ from ops.doctor_lease import lease_findings
 from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
+from ops.lost_ledger import said_of_loss
 from ops.run_files import LEDGER, find_latest
 from persistence.reader import LedgerReader
 
@@ -52,7 +53,10 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
 
 
 def ledger_findings(run_dir: Path) -> Iterator[Finding]:
-    """Look at the ledger of a run, if it has one."""
+    """Look at the ledger of a run, if it has one, or had."""
+    if lost := said_of_loss(run_dir):
+        yield problem("ledger", lost, "it says what to do; nothing is started before that")
+        return
     path = run_dir / LEDGER
     if not path.is_file():
         yield ok("ledger", f"{run_dir} has none yet")

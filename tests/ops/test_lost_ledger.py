@@ -14,6 +14,7 @@ from messages.ids import TimestampNs
 from messages.lineage import ACCEPTED, COPIED, UNKNOWN, Accepted, text_of
 from messages.orders import OrderUpdate
 from messages.values import OrderState
+from ops.doctor import ledger_findings
 from ops.lost_ledger import check_not_lost, names_orders
 from ops.run_facts import RunFacts
 from persistence.ledger import SqliteLedger
@@ -147,3 +148,12 @@ def test_what_nobody_took_is_in_no_ledger_and_is_not_named() -> None:
     facts.observe(refused)
 
     assert facts.newest_claim is None
+
+
+def test_the_doctor_says_it_too(run_dir: Path) -> None:
+    delete(run_dir / "ledger.db")
+
+    (found,) = ledger_findings(run_dir)
+
+    assert found.level == "problem"
+    assert "does not know order" in found.text
