@@ -8,16 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 from persistence.frames import (
-    HEADER_SIZE,
     LOST,
     SEAL,
     Frame,
-    Header,
-    header_of,
     lost_of,
     next_begun_ns,
 )
-from persistence.journal import TORN, Found, read_segment, segments
+from persistence.journal import TORN, Found, begun_at, read_segment, segments
 
 
 class Place(NamedTuple):
@@ -75,7 +72,7 @@ class JournalReader:
             yield Break(text, self.last_ns, is_end=True)
 
     def _enter(self, path: Path, *, is_first: bool) -> Iterator[Break]:
-        begun_ns = _begun_ns(path)
+        begun_ns = begun_at(path)
         if is_first or (self._follows is not None and begun_ns == self._follows):
             return
         if self._is_ended:
@@ -128,15 +125,6 @@ def _gap(frame: Frame) -> Break:
     return Break(
         f"{lost.messages} messages are missing", lost.since_ns or frame.at_ns, is_end=False
     )
-
-
-def _begun_ns(path: Path) -> int | None:
-    try:
-        with path.open("rb") as file:
-            header = header_of(file.read(HEADER_SIZE))
-    except FileNotFoundError:
-        return None
-    return header.begun_ns if isinstance(header, Header) else None
 
 
 def _size(path: Path) -> int:
