@@ -19,6 +19,8 @@ UNSAID = "no reason given"
 OTHERS = "other reasons"
 _MOST_KINDS = 10
 _STOPPED = re.compile(rf"({'|'.join(Cause)}) at [^\[]*\[protects [^\]]*\]")
+_KEY = re.compile(r"\b[0-9a-f]{32}\b")
+"""Another order's: what is said of the one is of a kind with what is said of the next."""
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d.,_]*(?:[eE][-+]?\d+)?(?!\w)")
 
 
@@ -45,10 +47,10 @@ def short_reason(reason: str) -> str:
 
 
 def kind_of(reason: str) -> str:
-    """Give what a reason is counted by: which stop, or its words without their figures."""
+    """Give what a reason is counted by: which stop, or its words without figures and keys."""
     if cause := cause_of(reason):
         return cause
-    return " ".join(_NUMBER.sub("", reason).split()) or UNSAID
+    return " ".join(_NUMBER.sub("", _KEY.sub("", reason)).split()) or UNSAID
 
 
 def exit_figures(ended: Iterable[RoundTrip]) -> list[ExitFigures]:

@@ -22,6 +22,7 @@ LATE = "trailing at 9: the market was at 8; nobody looked at it for the 7 s befo
         (STOPPED, "stop_loss"),
         (LATE, "trailing"),
         ("stop_loss at 95 as I say", "stop_loss at as I say"),
+        ("not filled as 018cc96fda40a91dcf756b602961bfd5 was", "not filled as was"),
     ],
 )
 def test_a_reason_is_counted_by_its_words(reason: str, kind: str) -> None:
