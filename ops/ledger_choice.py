@@ -18,7 +18,7 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
 
     Raises:
         ConfigError: the directory holds, or stands for, another ledger.
-        LedgerTooNew: a newer version wrote what it holds.
+        LedgerUnavailable: what it holds is damaged, or a newer version wrote it.
     """
     found = place_in(run_dir.ledger)
     wants = config.idempotency.backend is IdempotencyBackend.POSTGRES
@@ -44,14 +44,13 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
 
 def _check_version(ledger: Path) -> None:
     """Pass a file that this version can bring to its schema, or that its writer will judge."""
-    from persistence.database import open_for_reading
+    from persistence.database import is_damaged, open_for_reading
 
     try:
         open_for_reading(ledger).close()
-    except LedgerTooNew:
-        raise
-    except LedgerUnavailable:
-        return
+    except LedgerUnavailable as error:
+        if isinstance(error, LedgerTooNew) or is_damaged(error.__cause__):
+            raise
 
 
 def _make(place: LedgerPlace) -> None:

@@ -100,7 +100,9 @@ def test_a_log_that_cannot_be_opened_keeps_no_halt_from_being_proved(
 
 
 @pytest.mark.parametrize("kind", ["noise", "its half"])
-@pytest.mark.parametrize("words", ["orders {}", "positions {}", "audit {}", "halt {}"])
+@pytest.mark.parametrize(
+    "words", ["orders {}", "positions {}", "audit {}", "halt {}", "start --run-dir {} --json"]
+)
 def test_of_a_damaged_ledger_it_is_said_how_to_put_a_copy_back(
     copied_run: Path, words: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
