@@ -200,7 +200,7 @@ def test_without_its_oldest_segments_a_long_run_is_compared_from_the_next_one_on
     document = {
         "name": "long",
         "run_dir": str(tmp_path / "run"),
-        "feed": {"type": "demo", "speed": 0, "limit": 20_000},
+        "feed": {"type": "demo", "speed": 0, "limit": 30_000},
         "strategy": [{"id": "s", "uses": "sma_cross", "params": {"fast": 5, "slow": 15}}],
         "journal": {"when": "always", "rotate_mb": 1},
     }
