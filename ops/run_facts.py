@@ -133,7 +133,7 @@ class RunFacts:
             self._unknown.setdefault(key, (now_ns, update.symbol))
         else:
             self._unknown.pop(key, None)
-        if update.state is not OrderState.REFUSED:  # what nobody took is refused, and in no row
+        if _is_newest(update, self.newest_claim):
             self.newest_claim = key
         if update.state in FINAL_STATES:
             self._open.discard(key)
@@ -145,6 +145,16 @@ class RunFacts:
             self._decisions[update.strategy_id] += is_new
             since_ns = now_ns if is_new or last is None else last[3]
             self._last[update.strategy_id] = (key, update.state, update.reason, since_ns)
+
+
+def _is_newest(update: OrderUpdate, before: OrderKey | None) -> bool:
+    """Whether an order was claimed after the one before, of which a copy may know less.
+
+    What an older order does later makes it no newer: a ledger that lost all since would know it.
+    """
+    if update.state is OrderState.REFUSED:  # what nobody took is refused, and in no row
+        return False
+    return update.state is OrderState.CLAIMED or before is None or update.order_key > before
 
 
 def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from messages.errors import LedgerUnavailable
@@ -140,6 +141,34 @@ def test_an_order_that_was_told_of_is_durable_and_is_named(state: OrderState) ->
     facts.observe(update(state))
 
     assert facts.newest_claim == KEY
+
+
+def told(facts: RunFacts, number: int, state: OrderState) -> None:
+    said, key = update(state), make_claim(number).intent.order_key
+    assert isinstance(said, OrderUpdate)
+    facts.observe(msgspec.structs.replace(said, order_key=key))
+
+
+def test_what_an_older_order_does_last_hides_no_loss(run_dir: Path) -> None:
+    facts = RunFacts(lambda: 0)
+    for number in range(4):
+        told(facts, number, OrderState.CLAIMED)
+    told(facts, 0, OrderState.FILLED)
+    said = {"newest_claim": facts.newest_claim, "captured_at_ns": SEEN_NS}
+    (run_dir / "status.json").write_text(json.dumps(said))
+
+    lose_the_log(run_dir / "ledger.db")
+
+    with pytest.raises(LedgerUnavailable, match=f"does not know order {LAST.intent.order_key}"):
+        check_not_lost(run_dir)
+
+
+def test_an_order_that_is_told_of_without_its_claim_is_named_where_it_is_newer() -> None:
+    facts = RunFacts(lambda: 0)
+    told(facts, 0, OrderState.CLAIMED)
+    told(facts, 1, OrderState.UNKNOWN)
+
+    assert facts.newest_claim == make_claim(1).intent.order_key
 
 
 def test_what_nobody_took_is_in_no_ledger_and_is_not_named() -> None:
