@@ -29,9 +29,10 @@ class DoubledOrders:
         self._ctx, self._keep = ctx, keep
         self.on_new: Callable[[], object] = lambda: None
         """Lets health say it."""
-        text = ledger.note(DOUBLED)
-        kept = msgspec.json.decode(text, type=list[Doubled]) if text else []
+        kept, self._lost = doubled_in(ledger.note(DOUBLED))
         self._found: dict[OrderKey, Doubled] = {one.order_key: one for one in kept}
+        if self._lost:
+            logger.bind(actor=ctx.path).error("{}", self._lost)
 
     def saw(self, entry: KnownAtVenue, report: OrderReport) -> None:
         """Hold what the venue says of an order against which one it is here.
@@ -57,9 +58,12 @@ class DoubledOrders:
 
     def accepted(self) -> None:
         """A person knows of them, and has made the account's present state the right one."""
-        if self._found:
-            self._found = {}
-            self._write()
+        if not self.problem():
+            return
+        self._lost = ""
+        for key, one in self._found.items():
+            self._found[key] = msgspec.structs.replace(one, is_accepted=True)
+        self._write()
 
     def known(self) -> str:
         """Say it in few words; empty where each order is there once."""
@@ -67,9 +71,10 @@ class DoubledOrders:
 
     def problem(self) -> str:
         """Say what that means and what a person does about it; empty where there is nothing."""
-        if not self._found:
-            return ""
-        last = list(self._found.values())[-1]
+        untold = [one for one in self._found.values() if not one.is_accepted]
+        if not untold:
+            return self._lost
+        last = untold[-1]
         done = "bought" if last.is_buy else "sold"
         return (
             f"{self.known()}: one request was sent, and what the second has {done} is in no"
@@ -81,3 +86,14 @@ class DoubledOrders:
     def _write(self) -> None:
         kept = list(self._found.values())
         self._keep({DOUBLED: msgspec.json.encode(kept).decode() if kept else ""})
+
+
+def doubled_in(text: str | None) -> tuple[list[Doubled], str]:
+    """Read the note, or say that it cannot be read: trading goes on, and a person looks."""
+    try:
+        return (msgspec.json.decode(text, type=list[Doubled]) if text else []), ""
+    except (msgspec.MsgspecError, UnicodeError):
+        return [], (
+            "which orders are at the venue twice cannot be read from the ledger: look there for two"
+            ' of one client order id, then `watchkeeper account --accept "WHY"`'
+        )

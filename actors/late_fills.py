@@ -15,12 +15,17 @@ import msgspec
 from actors.context import Context
 from actors.log import logger
 from decisions.executor import GrownLate, grown_late
-from messages.ids import OrderKey
 from messages.orders import OrderReport
 from persistence.ledger import Ledger, LedgerEntry
 
 LATE_FILLS = "late_fills"
 """The note under which they lie in the ledger."""
+
+
+_LOST = (
+    "which orders filled after their end cannot be read from the ledger: compare the account with"
+    ' what you hold, then `watchkeeper account --accept "WHY"`'
+)
 
 
 class LateFills:
@@ -33,10 +38,13 @@ class LateFills:
         self.on_new: Callable[[], object] = lambda: None
         """Lets health say it."""
         text = ledger.note(LATE_FILLS)
-        self._grown: dict[OrderKey, GrownLate] = {}
-        if text:
-            kept = msgspec.json.decode(text, type=list[GrownLate])
-            self._grown = {one.order_key: one for one in kept}
+        self._lost = ""
+        try:
+            kept = msgspec.json.decode(text, type=list[GrownLate]) if text else []
+        except (msgspec.MsgspecError, UnicodeError):
+            kept, self._lost = [], _LOST
+            logger.bind(actor=ctx.path).error("{}", _LOST)
+        self._grown = {one.order_key: one for one in kept}
 
     def saw(self, entry: LedgerEntry, report: OrderReport) -> None:
         """Hold what the venue says of an order against how it has ended here.
@@ -56,8 +64,8 @@ class LateFills:
 
     def accepted(self) -> None:
         """A person knows of them, and has made the account's present state the right one."""
-        if self._grown:
-            self._grown = {}
+        if self.problem():
+            self._grown, self._lost = {}, ""
             self._write()
 
     def _write(self) -> None:
@@ -78,7 +86,7 @@ class LateFills:
     def problem(self) -> str:
         """Say what that means and what a person does about it; empty where there is nothing."""
         if not self._grown:
-            return ""
+            return self._lost
         last = list(self._grown.values())[-1]
         done = "bought" if last.is_buy else "sold"
         return (

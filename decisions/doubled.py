@@ -45,6 +45,8 @@ class Doubled(msgspec.Struct, frozen=True, kw_only=True):
     is_buy: bool
     venue_order_id: VenueOrderId
     others: tuple[VenueOrderId, ...]
+    is_accepted: bool = False
+    """Whether a person knows of it: then it is told again only where yet another appears."""
 
 
 learn(Doubled)
@@ -79,12 +81,13 @@ def together(before: Doubled | None, seen: Doubled) -> Doubled:
     if before is None:
         return seen
     others = {*before.others, *seen.others, seen.venue_order_id} - {before.venue_order_id}
-    return msgspec.structs.replace(before, others=tuple(sorted(others)))
+    is_known = before.is_accepted and others == {*before.others}
+    return msgspec.structs.replace(before, others=tuple(sorted(others)), is_accepted=is_known)
 
 
 def said_of(all_doubled: Iterable[Doubled]) -> str:
     """Say it in few words, the last first; empty where there is none."""
-    found = list(all_doubled)
+    found = [one for one in all_doubled if not one.is_accepted]
     if not found:
         return ""
     *more, last = found

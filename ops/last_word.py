@@ -14,6 +14,7 @@ from actors.operator_board import HaltView
 from messages.errors import RunDirBusy
 from ops.health_text import moment
 from ops.left_open import left_fields
+from ops.lost_ledger import NEWEST_CLAIM, names_orders
 from ops.run_dir import RunDir
 from ops.run_files import STATUS
 from ops.run_state import read_object, trades_live
@@ -46,6 +47,12 @@ def note_resumed(run_dir: RunDir) -> None:
     last = {**read_object(run_dir.status), "halt": {}}
     judged, why = verdict(last)
     _write(run_dir, {"halt": {}, "verdict": judged, "why": why})
+
+
+def note_accepted(run_dir: RunDir) -> None:
+    """Forget which order the ledger held: a person has said that it may lack what it does."""
+    if names_orders(run_dir.path):
+        _write(run_dir, {NEWEST_CLAIM: None})
 
 
 def note_ended_stop(run_dir: RunDir) -> None:

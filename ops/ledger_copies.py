@@ -21,7 +21,7 @@ from messages.ids import TimestampNs
 from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
 from messages.stops import Stop
 from ops.halt_offline import Held, Told, held_dir, held_run, proved, unproved
-from ops.last_word import note_halt
+from ops.last_word import note_accepted, note_halt
 from ops.lost_ledger import names_orders
 from ops.run_files import LEDGER
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
@@ -128,6 +128,7 @@ def accept(
         )
         with closing(place.open_ledger()) as ledger:
             accept_copy(ledger, accepted, kept if stops == "end" else ())
+        note_accepted(place.run_dir)
     text = (
         "the ledger is accepted; no decision of before this moment is taken. Trading is still"
         f" halted: watchkeeper resume {run_dir}{f' --config {config_path}' if config_path else ''}"

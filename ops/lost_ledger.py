@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from shlex import quote
 
-from messages.errors import LedgerUnavailable
+from messages.errors import LedgerLost, LedgerUnavailable
 from messages.ids import OrderKey
 from messages.lineage import ACCEPTED, COPIED, accepted_at_ns_in, copied_in
 from ops.run_files import LEDGER, STATUS
@@ -23,36 +23,47 @@ NEWEST_CLAIM = "newest_claim"
 
 
 def check_not_lost(run_dir: Path) -> OrderKey | None:
-    """Pass a run whose ledger knows what it is known to have held; give that order.
+    """Pass a run whose ledger knows what it is known to have held; give what the next must know.
 
-    None: nothing is known, or a person has accepted what the ledger is since. To be asked by the
-    holder of the directory, before anything of a new run is written.
+    None: it holds no order, or none that a person has not accepted the loss of. To be asked by
+    the holder of the directory, before anything of a new run is written.
 
     Raises:
         LedgerUnavailable: it lacks it; or a database with it cannot be asked now.
     """
-    status = read_object(run_dir / STATUS)
-    key, seen_ns = status.get(NEWEST_CLAIM), status.get("captured_at_ns")
-    if not isinstance(key, str) or not key:
-        return None
+    key, seen_ns = last_claim(run_dir)
     ledger = run_dir / LEDGER
-    place = place_in(ledger)
-    if place is None and not has_tables(ledger):
-        raise _lost(run_dir, key)
+    if place_in(ledger) is None and not has_tables(ledger):
+        if key is not None:
+            raise _lost(run_dir, key)
+        return None
     try:
         reading = LedgerReader(ledger)
+    except LedgerLost:
+        raise
     except LedgerUnavailable:
-        if place is not None:
-            raise
-        return None  # its writer brings an older one up, and says what is wrong with any other
+        return key  # its writer brings an older one up, and says what is wrong with any other
     with closing(reading):
-        if reading.lookup([OrderKey(key)]):
-            return OrderKey(key)
+        if key is None or reading.lookup([key]):
+            return key or _newest(reading)
         if copied_in(reading.note(COPIED)) is not None:
-            return None  # it starts halted
-        if accepted_at_ns_in(reading.note(ACCEPTED)) >= (seen_ns or 0):
-            return None
+            return key  # it starts halted, and whoever takes it away takes the mark, too
+        if accepted_at_ns_in(reading.note(ACCEPTED)) >= seen_ns:
+            return _newest(reading)
     raise _lost(run_dir, key)
+
+
+def last_claim(run_dir: Path) -> tuple[OrderKey | None, int]:
+    """Give the order that the last process has named, and when; None where it named none."""
+    status = read_object(run_dir / STATUS)
+    key, seen_ns = status.get(NEWEST_CLAIM), status.get("captured_at_ns")
+    named = OrderKey(key) if isinstance(key, str) and key and key.isascii() else None
+    return named, seen_ns if isinstance(seen_ns, int) else 0
+
+
+def _newest(reading: LedgerReader) -> OrderKey | None:
+    """Give the newest order that a ledger holds, where nobody has named any."""
+    return next((entry.order_key for entry in reading.newest_orders()), None)
 
 
 def said_of_loss(run_dir: Path) -> str:
@@ -66,7 +77,7 @@ def said_of_loss(run_dir: Path) -> str:
 
 def names_orders(run_dir: Path) -> bool:
     """Whether the last process of a run has said that its ledger held any order."""
-    return bool(read_object(run_dir / STATUS).get(NEWEST_CLAIM))
+    return last_claim(run_dir)[0] is not None
 
 
 def _lost(run_dir: Path, key: str) -> LedgerUnavailable:

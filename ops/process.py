@@ -94,7 +94,7 @@ def run_bot(options: StartOptions) -> int:
                 options, config, ready.run_dir, ready.account, ready.opened, urls, secrets,
                 ready.ledger,
             )  # fmt: skip
-            run.snapshots.facts.newest_claim = ready.newest_claim
+            run.snapshots.claimed_before = ready.newest_claim
             run.snapshots.extras["errors"] = lambda: {"logged": ready.counts.errors}
             if ready.before:
                 run.alerts.happened("gone", ready.before)

@@ -47,6 +47,8 @@ class Snapshots:
         """What a live run leaves at its end; None until then, and of a run on paper."""
         self.order_states: Counter[str] = Counter()
         self.prices: dict[str, str] = {}
+        self.claimed_before: str | None = None
+        """An order that the ledger held when this process began."""
 
     def take(self, *, latencies: bool = True) -> dict[str, Any]:
         """Give the snapshot, schema 1, with the verdict in it.
@@ -103,7 +105,7 @@ class Snapshots:
     def _newest_claim(self) -> str | None:
         """Name an order that the next process must find in the ledger; see `ops.lost_ledger`."""
         is_kept = self._config.idempotency.backend is not IdempotencyBackend.MEMORY
-        return self.facts.newest_claim if is_kept else None
+        return (self.facts.newest_claim if is_kept else None) or self.claimed_before
 
     def _silent_s(self, snapshot: Mapping[str, Any]) -> dict[str, float]:
         """Say how long each symbol of a live market shows nothing, also one that never did."""

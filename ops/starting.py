@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.log import logger, open_log
-from ops.config import Config, VenueType
+from ops.config import Config, IdempotencyBackend, VenueType
 from ops.effective import effective_text
 from ops.ledger_choice import settle_place
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
-from ops.lost_ledger import check_not_lost
+from ops.lost_ledger import check_not_lost, last_claim
 from ops.market_gate import market_of
 from ops.one_account import check_one_account
 from ops.options import StartOptions
@@ -78,7 +78,8 @@ class Start:
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
-        newest_claim = check_not_lost(run_dir.path)
+        is_kept = config.idempotency.backend is not IdempotencyBackend.MEMORY
+        newest_claim = check_not_lost(run_dir.path) if is_kept else last_claim(run_dir.path)[0]
         if account is not None:
             account.check_key()
         counts = self._log(stack, run_dir, context)

@@ -1,16 +1,19 @@
 """One request that has become two orders: the second is nobody's, and a person is told."""
 
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from actors.doubled_orders import DOUBLED
+from actors.late_fills import LATE_FILLS
 from messages.account import AcceptAccount
 from messages.ids import VenueOrderId
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState as S
-from persistence.ledger import read_fills
+from persistence.ledger import SqliteLedger, read_fills
 from tests.actors.account_path import Account, started
 from tests.actors.order_path import Asked, fill, key_of
 
@@ -142,3 +145,29 @@ def test_a_report_without_the_venues_name_is_about_the_order_that_is_known(
     account.tell(nameless)
 
     assert account.cell.problem == ""
+
+
+def test_what_a_person_has_accepted_is_told_again_only_with_yet_another(account: Account) -> None:
+    bought_twice(account)
+    account.tell(AcceptAccount(reason="sold by hand"))
+    account.tell(second(account))
+    assert "doubled" not in account.matters()
+
+    third = msgspec.structs.replace(second(account), venue_order_id=VenueOrderId("v1-yet-again"))
+    account.tell(third)
+
+    assert "at the venue 3 times" in account.matters()["doubled"]
+
+
+@pytest.mark.parametrize("note", ["not json", "{}", "null", '[{"order_key": 1}]'])
+def test_a_note_that_cannot_be_read_keeps_no_run_from_starting(tmp_path: Path, note: str) -> None:
+    before = started(tmp_path)
+    before.stop()
+    with closing(SqliteLedger(before.path)) as ledger:
+        ledger.write((), (), 0, {DOUBLED: note, LATE_FILLS: note})
+
+    after = Account(tmp_path)
+    after.start()
+
+    assert "cannot be read from the ledger" in after.matters()["doubled"]
+    assert "cannot be read from the ledger" in after.matters()["filled_late"]

@@ -1,5 +1,6 @@
 """A run whose ledger was deleted: not started, halted without a claim to proof, and begun anew."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,23 @@ pytestmark = pytest.mark.slow
 def start(run_dir: Path) -> "subprocess.CompletedProcess[str]":
     config = str(EXAMPLES / "demo.toml")
     return command("start", config, "--run-dir", str(run_dir), "--max-events", "300", "--json")
+
+
+def ahead_of_time(status: Path) -> None:
+    """As a process leaves it whose clock was set back afterwards."""
+    said = json.loads(status.read_text())
+    status.write_text(json.dumps(said | {"captured_at_ns": said["captured_at_ns"] * 2}))
+
+
+def test_a_run_in_memory_forgets_nothing_of_the_ledger_beside_it(tmp_path: Path) -> None:
+    run_dir = real_run(tmp_path / "run", "demo", 300)
+    words = ["--idempotency-backend", "memory", "--max-events", "50", "--json"]
+    config = str(EXAMPLES / "demo.toml")
+    assert command("start", config, "--run-dir", str(run_dir), *words).returncode == 0
+
+    (run_dir / "ledger.db").unlink()
+
+    assert start(run_dir).returncode == 2
 
 
 def test_a_deleted_ledger_is_traded_on_only_after_a_persons_word(tmp_path: Path) -> None:
@@ -33,6 +51,10 @@ def test_a_deleted_ledger_is_traded_on_only_after_a_persons_word(tmp_path: Path)
 
     assert command("ledger", "mark", str(run_dir)).returncode == 0
     assert start(run_dir).returncode == 1, "halted from its beginning to its end"
+    (run_dir / "ledger.db").unlink()
+    assert start(run_dir).returncode == 2, "the mark went with it"
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    ahead_of_time(run_dir / "status.json")
     accepted = command("ledger", "accept", str(run_dir), "--evidence", "looked at the venue")
     assert accepted.returncode == 0, accepted.stderr
     assert command("resume", str(run_dir)).returncode == 0

@@ -101,7 +101,7 @@ def test_a_copy_that_is_marked_starts_and_is_halted(run_dir: Path) -> None:
     lose_the_log(run_dir / "ledger.db")
     note(run_dir, **{COPIED: text_of(UNKNOWN)})
 
-    assert check_not_lost(run_dir) is None
+    assert check_not_lost(run_dir) == LAST.intent.order_key, "who deletes it takes the mark, too"
 
 
 @pytest.mark.parametrize(("at_ns", "passes"), [(SEEN_NS + 1, True), (SEEN_NS - 1, False)])
@@ -112,7 +112,7 @@ def test_a_persons_word_holds_for_what_was_lost_before_it(
     note(run_dir, **{ACCEPTED: accepted(at_ns), COPIED: ""})
 
     if passes:
-        assert check_not_lost(run_dir) is None
+        assert check_not_lost(run_dir) == make_claim(2).intent.order_key, "the newest that is left"
     else:
         with pytest.raises(LedgerUnavailable):
             check_not_lost(run_dir)
@@ -132,7 +132,21 @@ def test_a_ledger_that_is_damaged_is_left_to_its_writer(run_dir: Path) -> None:
     lose_the_log(run_dir / "ledger.db")
     (run_dir / "ledger.db").write_bytes(b"rubbish" * 1_000)
 
-    assert check_not_lost(run_dir) is None
+    assert check_not_lost(run_dir) == LAST.intent.order_key
+
+
+def test_where_nobody_has_named_any_the_ledger_itself_says_what_it_holds(run_dir: Path) -> None:
+    (run_dir / "status.json").unlink()
+
+    assert check_not_lost(run_dir) == LAST.intent.order_key
+
+
+@pytest.mark.parametrize("odd", ['"\\ud800"', "[]", "7", '""'])
+def test_a_strange_name_names_nothing(run_dir: Path, odd: str) -> None:
+    (run_dir / "status.json").write_text(f'{{"newest_claim": {odd}, "captured_at_ns": "soon"}}')
+
+    assert not names_orders(run_dir)
+    assert check_not_lost(run_dir) == LAST.intent.order_key
 
 
 @pytest.mark.parametrize("state", [s for s in OrderState if s is not OrderState.REFUSED])
