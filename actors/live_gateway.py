@@ -167,7 +167,11 @@ class LiveGateway(Gateway):
         report, problem = None, ""
         try:
             report = await self._venue.find(
-                order.client_order_id, order.symbol, sent_at_ns=sent_at_ns, closed_hint=False
+                order.client_order_id,
+                order.symbol,
+                sent_at_ns=sent_at_ns,
+                closed_hint=False,
+                venue_order_id=order.venue_order_id,
             )
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
             problem = self._said(error)
@@ -194,7 +198,11 @@ class LiveGateway(Gateway):
         left = []
         for one in questions:
             report = found.get(one.order.client_order_id)
-            if report is None or shown[report.client_order_id] > 1:
+            if (
+                report is None
+                or shown[report.client_order_id] > 1
+                or one.order.venue_order_id not in (None, report.venue_order_id)
+            ):
                 left.append(self._find(epoch, one.key, one.order, one.sent_at_ns))
             elif epoch == self._epoch:
                 self._executor.tell(

@@ -31,6 +31,7 @@ def new_order(entry: LedgerEntry, touched_price: Decimal | None = None) -> NewOr
         limit_price=entry.limit_price,
         decided_at_ns=entry.decided_at_ns,
         touched_price=touched_price,
+        venue_order_id=entry.venue_order_id,
     )
 
 

@@ -70,6 +70,23 @@ class OrderLookup:
                 return _first_of(same, sent_at_ns)
         return None
 
+    async def followed(
+        self, found: Found, venue_order_id: VenueOrderId | None, symbol: Symbol
+    ) -> Found:
+        """Give the order of that name where another one of our id was found, if it is shown.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        shown = str(found.order["id"])
+        if venue_order_id is None or shown == venue_order_id:
+            return found
+        order = await self.by_venue_id(venue_order_id, symbol)
+        if order is None:
+            return found
+        others = sorted({*found.others, shown} - {str(venue_order_id)})
+        return Found(order, _note(order, others, None), tuple(others))
+
     async def by_id(self, client_order_id: ClientOrderId, symbol: Symbol) -> dict[str, Any] | None:
         """Ask for the one order, where the venue can be asked so; None: it shows none.
 

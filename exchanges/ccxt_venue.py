@@ -43,7 +43,7 @@ from exchanges.rate_budget import RateBudget
 from exchanges.rest_answers import RestAnswers
 from exchanges.skew import Skew, measure_skew
 from messages.errors import NotSent, OutcomeUnknown
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.orders import OrderReport
 
 
@@ -202,6 +202,7 @@ class CcxtVenue:
         *,
         sent_at_ns: int,
         closed_hint: bool = False,
+        venue_order_id: VenueOrderId | None = None,
     ) -> OrderReport | None:
         """Ask for an order by our id; None is proof of absence; see `LiveTrading.find`."""
         lookup = self._lookup()
@@ -211,6 +212,7 @@ class CcxtVenue:
         now_ns = await self._venue_now_ns()
         found = await lookup.look(client_order_id, symbol, sent_at_ns, closed_hint)
         if found is not None:
+            found = await lookup.followed(found, venue_order_id, symbol)
             report = await lookup.report(found, client_order_id, symbol)
             self._absence.settled(client_order_id)
             return self._answers.heard(report)

@@ -8,7 +8,7 @@ import msgspec
 
 from exchanges.conditions import Condition
 from exchanges.facts import AccountTrade, Balance, MarketFacts, StreamState, VenueFacts
-from messages.ids import ClientOrderId, Symbol, TimestampNs
+from messages.ids import ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.market import MarketEvent
 from messages.orders import OrderReport
 from messages.values import OrderType, Side, TimeInForce
@@ -41,6 +41,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     A played venue gives it there. A real one gives what its book has, when it is asked.
     """
+    venue_order_id: VenueOrderId | None = None
+    """What the venue calls it, once it has said: to ask for this one and no namesake."""
 
 
 class Trading(Protocol):
@@ -123,9 +125,18 @@ class LiveTrading(Protocol):
         ...
 
     async def find(
-        self, client_order_id: ClientOrderId, symbol: Symbol, *, sent_at_ns: int, closed_hint: bool
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        *,
+        sent_at_ns: int,
+        closed_hint: bool,
+        venue_order_id: VenueOrderId | None = None,
     ) -> OrderReport | None:
         """Ask for an order by our own id; None is proof that the venue does not have it.
+
+        Of several orders with that id the one that is called `venue_order_id` is told of, and the
+        others are its namesakes.
 
         `sent_at_ns` is when the order was marked as SENT, on this machine's clock.
         `closed_hint` says that it is thought to be closed: closed orders are searched first.

@@ -20,7 +20,7 @@ from decisions.order_wishes import UNWANTED
 from exchanges.facts import VenueFacts
 from exchanges.protocol import NewOrder
 from messages.halting import CancelDone, CancelOrder, OpenListed, ResumeTrading
-from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol
+from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, VenueOrderId
 from messages.lifecycle import HaltTrading
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, OrderReport
@@ -196,11 +196,16 @@ class CancelVenue(DrillVenue):
         *,
         sent_at_ns: int,
         closed_hint: bool = False,
+        venue_order_id: VenueOrderId | None = None,
     ) -> OrderReport | None:
         """See `LiveTrading.find`."""
         await self.trap.reach_on_loop(CancelPoint.FIND_ASKED, client_order_id)
         return await super().find(
-            client_order_id, symbol, sent_at_ns=sent_at_ns, closed_hint=closed_hint
+            client_order_id,
+            symbol,
+            sent_at_ns=sent_at_ns,
+            closed_hint=closed_hint,
+            venue_order_id=venue_order_id,
         )
 
 

@@ -26,7 +26,7 @@ from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from messages.errors import LedgerLost
-from messages.ids import EXECUTOR, ClientOrderId, OrderKey, Symbol
+from messages.ids import EXECUTOR, ClientOrderId, OrderKey, Symbol, VenueOrderId
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
 from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, SubmitDone
@@ -355,10 +355,15 @@ class DrillVenue(CcxtVenue):
         *,
         sent_at_ns: int,
         closed_hint: bool = False,
+        venue_order_id: VenueOrderId | None = None,
     ) -> OrderReport | None:
         """See `LiveTrading.find`."""
         await self.trap.reach_on_loop(Point.FIND_ASKED, client_order_id)
         await self.trap.reach_on_loop(Point.RESTART_ASKED, client_order_id)
         return await super().find(
-            client_order_id, symbol, sent_at_ns=sent_at_ns, closed_hint=closed_hint
+            client_order_id,
+            symbol,
+            sent_at_ns=sent_at_ns,
+            closed_hint=closed_hint,
+            venue_order_id=venue_order_id,
         )

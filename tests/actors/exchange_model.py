@@ -190,6 +190,7 @@ class ModelVenue:
         *,
         sent_at_ns: int,
         closed_hint: bool = False,
+        venue_order_id: VenueOrderId | None = None,
     ) -> OrderReport | None:
         still_sending = client_order_id in self._in_flight
         provable_ns = self._provable_ns(client_order_id, sent_at_ns)

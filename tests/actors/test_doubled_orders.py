@@ -171,3 +171,16 @@ def test_a_note_that_cannot_be_read_keeps_no_run_from_starting(tmp_path: Path, n
 
     assert "cannot be read from the ledger" in after.matters()["doubled"]
     assert "cannot be read from the ledger" in after.matters()["filled_late"]
+
+
+def test_an_order_that_the_venue_has_named_is_asked_for_by_that_name_too(tmp_path: Path) -> None:
+    """By ours alone the venue may tell of the other one for ever, and nothing would settle it."""
+    before = started(tmp_path)
+    before.tell(before.intent(1))
+    before.tell(before.submitted(1, S.ACCEPTED))
+    before.stop()
+
+    after = Account(tmp_path)
+    after.start()
+
+    assert [asked.order.venue_order_id for asked in after.gateway.asked] == ["v1"]

@@ -70,7 +70,9 @@ def submit(desk: Desk, order: NewOrder) -> OrderReport:
 def find(desk: Desk, order: NewOrder, sent_at_ns: int | None = None) -> OrderReport | None:
     """Ask for an order that was sent at that moment, or just now."""
     sent_ns = time.time_ns() if sent_at_ns is None else sent_at_ns
-    return desk.call(desk.venue.find(order.client_order_id, order.symbol, sent_at_ns=sent_ns))
+    name, ours = order.client_order_id, order.venue_order_id
+    asking = desk.venue.find(name, order.symbol, sent_at_ns=sent_ns, venue_order_id=ours)
+    return desk.call(asking)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from exchanges.local.faults import Fault, Plan
@@ -135,6 +136,22 @@ def test_several_orders_of_one_id_are_named_not_guessed(
     assert report.venue_order_id not in report.namesakes
     assert str(first.venue_order_id) in report.reason
     assert str(second.venue_order_id) in report.reason
+
+
+def test_of_several_the_one_that_is_followed_is_told_of(
+    run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
+) -> None:
+    """Which one a question by our id shows is the venue's choice."""
+    order = taking()
+    both = [submit(opened, order), submit(opened, order)]
+
+    for ours, twin in (both, both[::-1]):
+        named = msgspec.structs.replace(order, venue_order_id=ours.venue_order_id)
+        report = found(opened, named)
+
+        assert report.venue_order_id == ours.venue_order_id
+        assert report.namesakes == (twin.venue_order_id,)
+        assert report.state is OrderState.FILLED
 
 
 def test_an_older_order_of_the_id_is_given_and_said_to_be_older(
