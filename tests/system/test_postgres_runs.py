@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from persistence.ledger_place import place_in
 from persistence.reader import LedgerReader
 from tests.persistence.postgres_server import PASSWORD, URL_ENV, Server, running
 from tests.system.bots import Bot
@@ -231,3 +232,25 @@ def _one_fault(bot: Bot, server: Server, rng: random.Random, pause: threading.Ev
     if fault in ("server", "both"):
         pause.wait(rng.uniform(0.0, 1.0))
         server.start()
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_ledger_of_an_older_version_is_brought_up_by_the_start_that_looks_for_its_orders(
+    tmp_path: Path, start: Start, server: Server
+) -> None:
+    run_dir = tmp_path / "run"
+    import psycopg
+
+    assert start("--run-dir", run_dir, *BACKEND, *DEMO).end()[0] == 0
+    place = place_in(run_dir / "ledger.db")
+    assert place is not None
+    with psycopg.connect(server.url, autocommit=True) as session:
+        session.execute(f'DROP TABLE "{place.schema}".stops CASCADE')
+        session.execute(
+            f"DELETE FROM \"{place.schema}\".schema_migration WHERE name = '0002_stops'"
+        )
+
+    again = start("--run-dir", run_dir, *BACKEND, *DEMO)
+
+    assert again.end()[0] == 0
+    assert last(again)["counters"]["dupes_filtered"] > 0
