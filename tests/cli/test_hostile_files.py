@@ -11,6 +11,7 @@ import pytest
 
 import cli
 from ops import run_files
+from tests.cli.runs import command
 from tests.system.conftest import STRESS
 
 FILES = (
@@ -89,20 +90,20 @@ def test_no_file_of_a_run_makes_a_command_fail_without_a_sentence(
             Path(made).unlink(missing_ok=True)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["a directory", "a pipe"])
 def test_a_log_that_cannot_be_opened_keeps_no_halt_from_being_proved(
-    copied_run: Path, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, kind: str
 ) -> None:
-    HOSTILE["a directory"](copied_run / "watchkeeper.log")
+    HOSTILE[kind](copied_run / "watchkeeper.log")
 
-    assert cli.main(["halt", str(copied_run)]) == 0
+    halted = command("halt", str(copied_run))
 
-    assert "nothing is logged of it: " in capsys.readouterr().err
+    assert (halted.returncode, "nothing is logged of it: " in halted.stderr) == (0, True)
 
 
 @pytest.mark.parametrize("kind", ["noise", "its half"])
-@pytest.mark.parametrize(
-    "words", ["orders {}", "positions {}", "audit {}", "halt {}", "start --run-dir {} --json"]
-)
+@pytest.mark.parametrize("words", ["orders {}", "positions {}", "audit {}", "halt {}"])
 def test_of_a_damaged_ledger_it_is_said_how_to_put_a_copy_back(
     copied_run: Path, words: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,3 +113,15 @@ def test_of_a_damaged_ledger_it_is_said_how_to_put_a_copy_back(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert "damaged: put a copy back, `watchkeeper ledger restore FILE RUN_DIR --replace`" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["noise", "its half", "a directory"])
+def test_a_start_says_it_before_anything_begins(copied_run: Path, kind: str) -> None:
+    HOSTILE[kind](copied_run / "ledger.db")
+
+    refused = command("start", "--run-dir", str(copied_run), "--json")
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (line,) = refused.stderr.splitlines()
+    assert "put a copy back" in line or "is a directory, and no ledger: move it away" in line

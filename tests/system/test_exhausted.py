@@ -85,13 +85,13 @@ def test_a_part_that_fails_again_and_again_under_the_root_ends_the_process(
 def test_what_does_not_come_up_ends_the_process(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "run" / "ledger.db").mkdir(parents=True)
+    (tmp_path / "run" / "ledger.db-wal").mkdir(parents=True)
 
     code, word, said = end_of(start, config(tmp_path, "StopsTheMetrics", 'type = "demo"'))
 
     assert code == word["exit_code"] == 70
     assert word["reason"].startswith("it did not start: StartFailed: execution: ")
-    assert word["reason"].endswith("ledger.db is a directory, and no ledger: move it away")
+    assert word["reason"].endswith("ledger.db cannot be used: disk I/O error")
     assert f"watchkeeper: {word['reason']}" in said
     assert f"{word['reason']} (exit code 70)" in health_of_the_dead(tmp_path, capsys)
 
