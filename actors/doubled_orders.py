@@ -49,9 +49,8 @@ class DoubledOrders:
         after = together(before, found)
         if after == before:
             return
-        self._found.pop(entry.order_key, None)  # the newest is told of first
-        self._found[entry.order_key] = after
-        self._write()
+        rest = {key: one for key, one in self._found.items() if key != entry.order_key}
+        self._keep_all({**rest, entry.order_key: after})  # the newest is told of first
         log = logger.bind(actor=self._ctx.path, order_key=entry.order_key)
         log.critical("{}", self.problem())
         self.on_new()
@@ -60,10 +59,11 @@ class DoubledOrders:
         """A person knows of them, and has made the account's present state the right one."""
         if not self.problem():
             return
+        self._keep_all({
+            key: msgspec.structs.replace(one, is_accepted=True)
+            for key, one in self._found.items()
+        })  # fmt: skip
         self._lost = ""
-        for key, one in self._found.items():
-            self._found[key] = msgspec.structs.replace(one, is_accepted=True)
-        self._write()
 
     def known(self) -> str:
         """Say it in few words; empty where each order is there once."""
@@ -83,9 +83,11 @@ class DoubledOrders:
             ' then `watchkeeper account --accept "WHY"`'
         )
 
-    def _write(self) -> None:
-        kept = list(self._found.values())
+    def _keep_all(self, found: dict[OrderKey, Doubled]) -> None:
+        """Know it once it is written: what could not be is written when it is seen again."""
+        kept = list(found.values())
         self._keep({DOUBLED: msgspec.json.encode(kept).decode() if kept else ""})
+        self._found = found
 
 
 def doubled_in(text: str | None) -> tuple[list[Doubled], str]:

@@ -15,6 +15,7 @@ import msgspec
 from actors.context import Context
 from actors.log import logger
 from decisions.executor import GrownLate, grown_late
+from messages.ids import OrderKey
 from messages.orders import OrderReport
 from persistence.ledger import Ledger, LedgerEntry
 
@@ -44,7 +45,7 @@ class LateFills:
         except (msgspec.MsgspecError, UnicodeError):
             kept, self._lost = [], _LOST
             logger.bind(actor=ctx.path).error("{}", _LOST)
-        self._grown = {one.order_key: one for one in kept}
+        self._grown: dict[OrderKey, GrownLate] = {one.order_key: one for one in kept}
 
     def saw(self, entry: LedgerEntry, report: OrderReport) -> None:
         """Hold what the venue says of an order against how it has ended here.
@@ -56,8 +57,7 @@ class LateFills:
         before = self._grown.get(entry.order_key)
         if grown is None or (before is not None and before.there >= grown.there):
             return
-        self._grown[entry.order_key] = grown
-        self._write()
+        self._keep_all({**self._grown, entry.order_key: grown})
         log = logger.bind(actor=self._ctx.path, order_key=entry.order_key)
         log.error("{}", self.problem())
         self.on_new()
@@ -65,12 +65,14 @@ class LateFills:
     def accepted(self) -> None:
         """A person knows of them, and has made the account's present state the right one."""
         if self.problem():
-            self._grown, self._lost = {}, ""
-            self._write()
+            self._keep_all({})
+            self._lost = ""
 
-    def _write(self) -> None:
-        kept = list(self._grown.values())
+    def _keep_all(self, grown: dict[OrderKey, GrownLate]) -> None:
+        """Know it once it is written: what could not be is written when it is seen again."""
+        kept = list(grown.values())
         self._keep({LATE_FILLS: msgspec.json.encode(kept).decode() if kept else ""})
+        self._grown = grown
 
     def known(self) -> str:
         """Say it in few words, the last first; empty where all ended as the venue says."""

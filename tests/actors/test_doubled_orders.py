@@ -1,5 +1,6 @@
 """One request that has become two orders: the second is nobody's, and a person is told."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actors.doubled_orders import DOUBLED
+from actors.doubled_orders import DOUBLED, DoubledOrders
 from actors.late_fills import LATE_FILLS
 from messages.account import AcceptAccount
+from messages.errors import LedgerUnavailable
 from messages.ids import VenueOrderId
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState as S
 from persistence.ledger import SqliteLedger, read_fills
+from persistence.memory_ledger import MemoryLedger
 from tests.actors.account_path import Account, started
 from tests.actors.order_path import Asked, fill, key_of
 
@@ -184,3 +187,23 @@ def test_an_order_that_the_venue_has_named_is_asked_for_by_that_name_too(tmp_pat
     after.start()
 
     assert [asked.order.venue_order_id for asked in after.gateway.asked] == ["v1"]
+
+
+def test_what_could_not_be_written_down_is_written_when_it_is_seen_again(account: Account) -> None:
+    """A note that was only in memory would be gone with the process, and nobody told anew."""
+    notes: dict[str, str] = {}
+
+    def keep(new: Mapping[str, str]) -> None:
+        if not notes:
+            notes["failed"] = "once"
+            raise LedgerUnavailable("no room")
+        notes.update(new)
+
+    account.bought(1, "t1")
+    found = DoubledOrders(account.actor.ctx, MemoryLedger(), keep)
+    with pytest.raises(LedgerUnavailable):
+        found.saw(account.order(1), second(account))
+
+    found.saw(account.order(1), second(account))
+
+    assert "v1-again" in notes[DOUBLED]
