@@ -3,8 +3,9 @@
 Nobody waits for it and it stands first in the start order, so it is the last to hear.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from actors.log import logger
 from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
 from messages.alerts import AlertTold
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import GatherNow, Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
@@ -34,7 +35,12 @@ Accepts = (
 )
 INTERVAL = TimerFired(name="interval")
 GATHER = TimerFired(name="gather")
+GATHER_ON = TimerFired(name="gather_on")
 GATHER_NS = NS_PER_S
+TURN = 16
+"""Lines that are made in one turn of the interpreter, some 0.15 ms: an order waits for no more."""
+PAUSE_NS = NS_PER_MS
+"""What others have between two turns."""
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -96,6 +102,12 @@ class MetricsActor(Actor):
         self._describe = describe
         self._observe = observe
         self._gathering, self._settle = gathering, settle
+        self._gathered: Iterator[bytes] | None = None
+        """What is left of a gathering that goes on."""
+        self._is_set = False
+        """Whether a timer is, for its next turn."""
+        self._is_due = False
+        """Whether an interval ends with it."""
         self._interval_ns = int(interval_s * NS_PER_S)
 
     def started(self) -> None:
@@ -112,10 +124,7 @@ class MetricsActor(Actor):
         """Count one message; at the interval, write."""
         kind = _KINDS.get(type(message))
         if kind is None and isinstance(message, (TimerFired, GatherNow)):
-            self._gather()
-            if message == INTERVAL:
-                self._interval()
-                self.ctx.progress()
+            self._wake(message)
             return
         if kind is None and isinstance(message, AlertTold):
             if self._lines is not None:
@@ -134,18 +143,44 @@ class MetricsActor(Actor):
         self._line({"kind": "interval", **told, **since})
         self._flush(told)
 
-    def _gather(self) -> None:
-        """Take what the actors have noted of messages and stages."""
-        if self._gathering is None:
-            return
-        for line in self._gathering.lines(self.ctx.utc_ns):
+    def _wake(self, message: TimerFired | GatherNow) -> None:
+        """Begin a gathering or go on with one; who is asked to come has no time for turns."""
+        self._is_due |= message == INTERVAL
+        if message == GATHER_ON:
+            self._is_set = False
+            if self._gathered is None:
+                return
+        self._gather(None if isinstance(message, GatherNow) else TURN)
+
+    def _gather(self, most: int | None) -> None:
+        """Take what the actors have noted of messages and stages, or so many lines of it."""
+        if self._gathering is not None:
+            gathered = None if most is None else self._gathered
+            gathered = gathered or self._gathering.lines(self.ctx.utc_ns)
+            count = self._write(islice(gathered, most))
+            self._gathered = gathered if count == most else None
+            if self._gathered is not None:
+                if not self._is_set:
+                    self._is_set = True
+                    self.ctx.after(PAUSE_NS, GATHER_ON)
+                return
+            self._fold.keeping.dropped_lines += self._gathering.newly_dropped()
+        if self._is_due:
+            self._is_due = False
+            self._interval()
+            self.ctx.progress()
+
+    def _write(self, lines: Iterator[bytes]) -> int:
+        count = 0
+        for count, line in enumerate(lines, 1):  # noqa: B007 - how many there were
             if self._lines is not None:
                 self._lines.write(line)
-        self._fold.keeping.dropped_lines += self._gathering.newly_dropped()
+        return count
 
     def stopping(self) -> None:
         """Write the last summary after the last message."""
-        self._gather()
+        self._is_due = False
+        self._gather(None)
         if self._settle is not None:
             self._settle()
         if self._lines is not None:

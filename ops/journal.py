@@ -20,7 +20,7 @@ from messages.recorded import RunBegun, StrategyStands
 from ops.config import Config
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
-from persistence.frames import Frame, fits, lost_frame
+from persistence.frames import Frame, fits, lost_frame, packed
 from persistence.journal import JournalWriter, Retention
 from persistence.rotation import RESERVE_BYTES
 
@@ -30,9 +30,17 @@ RETRY_S = 5.0
 """After a disk refused, so long until it is tried again."""
 MOST_WAITING = 200_000
 _ROUNDS = 2_000
-"""Messages that are packed at once: between them other threads have their turn."""
+"""Messages that are written at once."""
+TURN = 16
+"""Messages packed in one turn of the interpreter, some 0.1 ms: an order waits for no more."""
+PAUSE_S = 1e-3
+"""What others have between two turns; a thread that only lets go is back before they are done."""
+MUCH = 4_096
+"""With so many waiting there are no pauses: without an end to it messages would be lost."""
 
 Entry = tuple[Origin, int, ActorPath, Note]
+Packed = tuple[int, bytes]
+"""The moment of a frame (UTC ns), and its bytes."""
 STRATEGIES = "execution/strategies/"
 
 
@@ -195,13 +203,27 @@ class Journal:
         return writer
 
     def _flush(self, writer: JournalWriter) -> None:
-        while self._waiting or self._all_lost() > self._lost_told:
-            count = min(len(self._waiting), _ROUNDS)
-            entries = [self._waiting.popleft() for _ in range(count)]
-            self._in_hand = count
-            self._write(writer, [f for entry in entries if (f := self._frame(*entry)) is not None])
+        """Write what waits now; what comes meanwhile has the next round, if there is one."""
+        left = len(self._waiting)
+        while left > 0 or self._all_lost() > self._lost_told:
+            self._write(writer, self._pack(min(left, _ROUNDS)))
+            may_wait = 0 if self._over.is_set() else MUCH
+            left = max(left - _ROUNDS, len(self._waiting) - may_wait)
 
-    def _write(self, writer: JournalWriter, frames: list[Frame]) -> None:
+    def _pack(self, count: int) -> list[Packed]:
+        """Pack some of what waits, in short turns: each commit needs the interpreter ten times."""
+        frames: list[Packed] = []
+        waiting = self._waiting
+        for number in range(count):
+            if number and not number % TURN and len(waiting) < MUCH:
+                self._over.wait(PAUSE_S)
+            entry = waiting.popleft()
+            self._in_hand += 1
+            if (frame := self._frame(*entry)) is not None:
+                frames.append(frame)
+        return frames
+
+    def _write(self, writer: JournalWriter, frames: list[Packed]) -> None:
         """Write them, and after them what is missing that no frame tells of yet.
 
         Raises:
@@ -213,14 +235,14 @@ class Journal:
             is_of_memories = 2 * self._standing_bytes > self._settings.rotate_mb * 1_000_000
             self.stretch += bool(self._headed) and not is_of_memories
             self._standing_bytes = 0
-            frames = [*self._head(frames[0].at_ns), *frames]
+            frames = [*self._head(frames[0][0]), *frames]
         self._in_hand = len(frames)
         since_ns, self._lost_since_ns = self._lost_since_ns, 0  # first: a later loss says it anew
         lost = self._all_lost()
         count, before = lost - self._lost_told, writer.written
-        gap = [lost_frame(count, since_ns, self._utc_ns())] if count else []
+        gap = [packed(lost_frame(count, since_ns, self._utc_ns()))] if count else []
         try:
-            writer.write([*frames, *gap])
+            writer.write_packed([*(content for _, content in frames), *gap])
         finally:
             written = writer.written - before
             self._frames += written
@@ -233,9 +255,9 @@ class Journal:
             else:
                 self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
             if written < len(frames):
-                self._note_lost(frames[written].at_ns, len(frames) - written)
+                self._note_lost(frames[written][0], len(frames) - written)
 
-    def _head(self, at_ns: int) -> list[Frame]:
+    def _head(self, at_ns: int) -> list[Packed]:
         """Say whose segment it is, at the moment of its first message."""
         if self.begun is None:
             return []
@@ -249,7 +271,7 @@ class Journal:
     def _all_lost(self) -> int:
         return self._lost + self._unwritten
 
-    def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame | None:
+    def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Packed | None:
         """Pack a message; None for one that cannot be, which is lost alone."""
         try:
             message = message() if callable(message) else message
@@ -260,7 +282,7 @@ class Journal:
         if not problem:
             if isinstance(message, StrategyStands):
                 self._standing_bytes += len(frame.payload)
-            return frame
+            return at_ns, packed(frame)
         self._note_lost(at_ns, 1)
         if not self._unpacked_told:
             self._unpacked_told = True

@@ -153,9 +153,13 @@ class JournalWriter:
 
     def write(self, frames: list[Frame]) -> None:
         """Hand frames to the operating system, all of them in this order."""
+        self.write_packed(list(map(packed, frames)))
+
+    def write_packed(self, contents: list[bytes]) -> None:
+        """Do it with frames of which the bytes are there."""
         if self._fd < 0:
             self._begin()
-        contents, before = list(map(packed, frames)), self._size
+        before = self._size
         check_room(self._folder, self._reserve_bytes)
         try:
             self._put(b"".join(contents))

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from messages.ids import OrderKey
 from messages.lifecycle import ActorState
@@ -16,6 +17,8 @@ from tests.actors.order_path import key_of
 from tests.actors.stopped_path import Stopped
 
 MOST_ENTRIES = 4
+SEEDS = settings().max_examples // 5
+"""Each takes half a second, and hundreds are tried by `tox -e stress`."""
 
 
 class Trader:
@@ -136,7 +139,7 @@ class Trader:
         return sum(left, start=Decimal(0))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_all_that_is_left_is_sold_once_whatever_overlaps_and_fails(
     tmp_path: Path, seed: int
 ) -> None:
@@ -152,7 +155,7 @@ def test_all_that_is_left_is_sold_once_whatever_overlaps_and_fails(
     assert trader.is_in or trader.sold() == sum(trader.bought.values())
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_process_that_is_killed_sells_nothing_twice_and_leaves_each_decision_in_the_ledger(
     tmp_path: Path, seed: int
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from messages.values import OrderState as S
 from tests.actors.changing import told
@@ -22,6 +23,9 @@ from tests.actors.exit_path import (
 )
 from tests.actors.order_path import key_of
 from tests.actors.stopped_path import Stopped
+
+SEEDS = settings().max_examples // 5
+"""Hundreds are tried by `tox -e stress`."""
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def test_one_that_waits_is_not_told_to_have_come_to_nothing(tmp_path: Path, is_l
     assert sold(desk) == [("1", S.SENT)]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_whatever_comes_in_whatever_order_no_more_is_sold_than_was_bought(
     tmp_path: Path, seed: int
 ) -> None:

@@ -128,6 +128,37 @@ def test_the_journal_is_tried_again_and_tells_what_is_missing(
     assert missing.since_ns == 51 - (told["lost"] - 7)  # at each tick of the clock one message
 
 
+def test_what_comes_while_it_writes_waits_for_the_next_round_and_all_is_there_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that went on as long as something waits would make a write of each message."""
+    writes, write = list[int](), os.write
+    config = demo(tmp_path)
+    with kept(config) as (_, journal):
+
+        def slow(fd: int, content: memoryview) -> int:
+            writes.append(len(content))
+            if len(writes) < 50 and not journal._over.is_set():
+                take(journal, 1)
+            return write(fd, content)
+
+        monkeypatch.setattr("persistence.journal.os.write", slow)
+        monkeypatch.setattr("ops.journal.FLUSH_S", 60)
+        take(journal, 100)
+        journal.start()
+        assert eventually(lambda: journal.summary()["frames"] >= 100)
+        journal.close()
+        told = journal.summary()
+
+    _, frames, rest, _ = writes  # between the header and the seal
+    assert rest < frames
+    assert (
+        told["frames"]
+        == sum(isinstance(one, Frame) for one in read_journal(config.run_dir / "journal"))
+        == 102
+    )
+
+
 def test_a_gap_begins_with_the_first_that_is_missing_whatever_was_lost_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
