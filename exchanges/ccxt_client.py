@@ -15,6 +15,7 @@ from typing import Any
 from exchanges.capabilities import Capability
 from exchanges.ccxt_additions import Additions
 from exchanges.ccxt_config import constructor_config
+from exchanges.ccxt_packages import without_exchanges
 from exchanges.ccxt_settings import CcxtSettings, refuse_unsafe
 from exchanges.rate_budget import RateBudget
 from messages.errors import VenueRefused
@@ -30,7 +31,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         VenueRefused: ccxt is not installed, does not know the exchange, or was given a setting
             with which it would send an order by itself or believe anybody.
     """
-    pro = import_ccxt()
+    pro = import_ccxt(settings.exchange)
     kind = getattr(pro, settings.exchange, None)
     if settings.exchange not in pro.exchanges or kind is None:
         near = get_close_matches(settings.exchange, pro.exchanges, 1)
@@ -67,15 +68,19 @@ def _has_protobuf() -> bool:
         return False
 
 
-def import_ccxt() -> Any:
-    """Import ccxt, which takes a second or more the first time, and give its live half.
+def import_ccxt(exchange: str = "") -> Any:
+    """Import ccxt, which takes half a second the first time, and give its live half.
+
+    With the class of an exchange, which otherwise is imported when it is asked for.
 
     Raises:
         VenueRefused: it is not installed.
     """
     try:
-        with _without_a_pass():
+        with _without_a_pass(), without_exchanges():
             import ccxt.pro
+
+            getattr(ccxt.pro, exchange, None)
     except ImportError as error:
         raise VenueRefused(f"ccxt is not installed: {how_to_install('exchange')}") from error
     return ccxt.pro

@@ -45,7 +45,7 @@ learn(Bear | Bury)
 def main() -> int:
     """Serve until the other end of the socket is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
-    import_ccxt()
+    import_ccxt("binance")
     gc.freeze()  # what is here for good is not looked through again in each life
     with socket.socket(fileno=os.dup(0)) as requests:
         while True:

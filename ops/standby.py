@@ -250,4 +250,4 @@ def _import_all(config: Config) -> None:
     is_elsewhere = config.idempotency.backend is IdempotencyBackend.POSTGRES
     for name in _MODULES + (_MODULES_OF_POSTGRES if is_elsewhere else ()):
         import_module(name)
-    import_ccxt()
+    import_ccxt(config.venue.exchange)
