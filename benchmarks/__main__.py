@@ -18,6 +18,7 @@ import msgspec
 from loguru import logger
 
 from benchmarks.common import Options, Result, say
+from messages.extras import how_to_install
 
 NAMES = (
     "pipeline",
@@ -66,6 +67,9 @@ def _measured(name: str, options: Options) -> list[Result]:
     """Run one; what breaks it is told, and costs nobody what the others have measured."""
     try:
         found: list[Result] = importlib.import_module(f"benchmarks.{name}").run(options)
+    except ModuleNotFoundError as error:
+        note = f"{error.name} is not installed: {how_to_install('dev')}"
+        return [Result(name=name, note=note)]
     except Exception as error:
         traceback.print_exc()
         broken = f"it broke: {type(error).__name__}: {error}"

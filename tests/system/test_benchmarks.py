@@ -76,6 +76,25 @@ def test_a_benchmark_that_breaks_costs_nobody_what_the_others_measured(tmp_path:
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.slow
+def test_one_whose_library_is_missing_says_what_to_install_and_misses_no_goal(
+    tmp_path: Path,
+) -> None:
+    done = of_benchmarks(
+        """
+        import sys
+        sys.modules["optuna"] = None
+        from benchmarks import __main__ as program
+
+        print(program.main(["--only", "optimize", "--quick", "--dir", str(folder)]))
+        """,
+        tmp_path,
+    )
+
+    assert "optimize: optuna is not installed: pip install '.[dev]'" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0"
+
+
 def of_benchmarks(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run some lines where benchmarks can be imported: no wheel has them."""
     head = f"from pathlib import Path\nfolder = Path({str(folder)!r})\n"
