@@ -12,7 +12,10 @@ from typing import Any, Protocol
 import msgspec
 
 from actors.log import logger
+from decisions.money_fold import ENDED_KEPT
+from messages.ids import OrderKey
 from messages.lifecycle import Supervision
+from messages.order_states import FINAL_STATES
 from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
 from ops.config import Config
@@ -112,7 +115,9 @@ class Observations:
         self.lock = threading.Lock()
         self.orders: deque[OrderUpdate] = deque(maxlen=10_000 if is_told else 0)
         self.supervision: deque[Supervision] = deque(maxlen=1_000 if is_told else 0)
-        self.last_state: dict[str, OrderState] = {}
+        self._open: dict[OrderKey, OrderState] = {}
+        self._ended: dict[OrderKey, OrderState] = {}
+        """Of late, for what is told of an order once more."""
 
     def take(self, message: Any, snapshots: Snapshots) -> None:
         """Keep one message, and keep the snapshot's prices and order states in step."""
@@ -128,10 +133,12 @@ class Observations:
     def _order(self, update: OrderUpdate, snapshots: Snapshots) -> None:
         with self.lock:
             self.orders.append(update)
-            before = self.last_state.pop(update.order_key, None)
-            self.last_state[update.order_key] = update.state
-            if len(self.last_state) > 10_000:
-                self.last_state.pop(next(iter(self.last_state)))
+            key = update.order_key
+            before = self._open.pop(key, None) or self._ended.pop(key, None)
+            states = self._ended if update.state in FINAL_STATES else self._open
+            states[key] = update.state
+            if len(self._ended) > ENDED_KEPT:
+                del self._ended[next(iter(self._ended))]
         if before is not None:
             snapshots.order_states[before] -= 1
         snapshots.order_states[update.state] += 1
