@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from actors.metrics import PAUSE_NS, TURN, MetricsActor
 from decisions.metrics import MetricsFold
 from decisions.stages import OK, StageRecord
 from messages.ids import NS_PER_S
-from tests.actors.hand_runtime import Driven
+from tests.actors.hand_runtime import Driven, HandRuntime
 
 MANY = 10 * TURN
 
@@ -104,11 +105,12 @@ def test_a_gathering_that_goes_on_is_not_begun_a_second_time(gathering: Begin) -
 
 
 def test_who_is_asked_to_come_takes_all_that_there_is(gathering: Begin) -> None:
-    runtime, metrics, notes, lines = gathering()
+    runtime, _, notes, lines = gathering()
     note(notes, MANY)
     runtime.run_for(NS_PER_S)
-    note(notes, hops_module.MUCH)
-    assert metrics.mailbox.depth() == 1
+    # On threads it would come as soon as it is asked, which is before the last of these.
+    with runtime.held() if isinstance(runtime, HandRuntime) else nullcontext():
+        note(notes, hops_module.MUCH)
     runtime.run_until_idle()
     assert lines.stages == MANY + hops_module.MUCH
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
-pytestmark = pytest.mark.slow
 
 LEAN = "from exchanges.ccxt_client import import_ccxt; import_ccxt('binance')"
 LOOK = """
@@ -31,6 +30,7 @@ def looked(first: str) -> tuple[int, dict[str, Any]]:
     return made, told
 
 
+@pytest.mark.slow
 def test_each_exchange_is_the_class_that_it_is_otherwise_in_all_three_packages() -> None:
     made, lean = looked(LEAN)
     all_of_them, plain = looked("")
@@ -48,7 +48,11 @@ def run(text: str) -> list[str]:
 
 
 def test_an_exchange_stays_a_class_when_its_module_is_imported_by_another_or_by_name() -> None:
-    """The import system puts the module into the package, where ccxt puts the class over it."""
+    """The import system puts the module into the package, where ccxt puts the class over it.
+
+    It takes longer than a quarter of a second, and runs with each Python all the same: how one is
+    imported is theirs.
+    """
     text = """
 import ccxt.pro
 first = ccxt.pro.binanceus
@@ -61,6 +65,7 @@ print(bybit is ccxt.pro.bybit)
     assert run(text) == [" ".join(["<class 'type'>"] * 3), "True"]
 
 
+@pytest.mark.slow
 def test_what_is_no_exchange_is_missing_as_ever() -> None:
     text = """
 import ccxt.pro
@@ -74,6 +79,7 @@ except AttributeError as error:
     assert run(text) == [*["None"] * 3, "module 'ccxt.pro' has no attribute 'nonesuch'"]
 
 
+@pytest.mark.slow
 def test_ccxt_that_was_there_before_is_left_as_it_is() -> None:
     text = "import sys, ccxt.pro\nprint(type(ccxt.pro).__name__, type(ccxt).__name__)"
     words = [sys.executable, "-c", f"import ccxt.pro\n{LEAN}\n{text}"]

@@ -14,7 +14,7 @@ from messages.orders import Fill, LookupDone, OrderReport, SubmitDone
 from messages.outside import Origin
 from messages.values import OrderState
 from persistence.frames import SEAL, Frame, packed, packed_header
-from persistence.journal import JournalWriter, read_segment, segments
+from persistence.journal import JournalWriter, read_journal, read_segment, segments
 from tests.cli.runs import CLOCK, Book, intent
 
 EXECUTOR = "execution/executor"
@@ -42,6 +42,11 @@ def rewrite(run_dir: Path, change: Change, number: int = 1) -> None:
 
 def is_filled(message: Any) -> bool:
     return isinstance(message, SubmitDone) and message.report.state is OrderState.FILLED
+
+
+def orders_filled_as_they_came(run_dir: Path) -> int:
+    frames = [one for one in read_journal(run_dir / "journal") if isinstance(one, Frame)]
+    return sum(is_filled(from_msgpack(one.payload)) for one in frames)
 
 
 def answer(number: int, at_ns: int, *fills: Fill, **changes: Any) -> Frame:
