@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from exchanges.ccxt_client import import_ccxt
+from messages.errors import VenueRefused
 
 # A busy machine is not a failure: no example has a time limit.
 settings.register_profile(
@@ -17,6 +21,10 @@ settings.register_profile(
     else int(os.environ.get("WATCHKEEPER_EXAMPLES", "100")),
 )
 settings.load_profile("watchkeeper")
+
+if os.environ.get("WATCHKEEPER_LEAN_CCXT"):
+    with suppress(VenueRefused):
+        import_ccxt()  # all of it is three hundred modules, which nothing has compiled there
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
