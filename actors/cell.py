@@ -78,6 +78,10 @@ class Stopping:
 STOPPING = Stopping()
 
 
+class StartFailed(Exception):
+    """A child did not come up while its supervisor was starting: says which, and why."""
+
+
 class Cell:
     """Written by its incarnation and its supervisor; read by health from any thread."""
 
@@ -211,7 +215,8 @@ class Cell:
         """Remember an error for health."""
         # Cleaned whole, then cut: a part of a secret that spans lines would not be recognized.
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
-        told = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
+        name = "" if isinstance(error, StartFailed) else f"{type(error).__name__}: "
+        told = self.clean(f"{name}{error}").split("\n", 1)[0]
         if notes:  # whose line it is, where that is known
             told += " " + self.clean(notes).split("\n", 1)[0]
         self.last_traceback = self.clean("".join(traceback.format_exception(error)))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from actors.actor import Reject
+from actors.cell import StartFailed
 from actors.children import Child
 from actors.parent import Parent
 from actors.spec_guard import NAME
@@ -35,10 +36,6 @@ from messages.lifecycle import (
     TerminateChild,
     WhichChildren,
 )
-
-
-class StartFailed(Exception):
-    """A child did not come up while the supervisor itself was starting."""
 
 
 class Supervisor(Parent):

@@ -50,7 +50,7 @@ def test_those_already_up_are_stopped_in_reverse_when_one_fails_to_start(
         probe("a", script), probe("b", script), probe("c", broken), probe("d", script)
     )
 
-    assert started.problem == "StartFailed: c: ValueError: ValueError"
+    assert started.problem == "c: ValueError: ValueError"
     assert script.lives == ["start a", "start b", "stop b", "stop a"]
     with pytest.raises(ActorUnavailable):
         world.ask("a", Ping())

@@ -39,7 +39,7 @@ def test_sup_start_child_returns_error(world: World, script: Script) -> None:
     broken.always_starts = "ValueError"
     started = world.boot(probe("a", script), probe("b", broken))
 
-    assert started.problem == "StartFailed: b: ValueError: ValueError"
+    assert started.problem == "b: ValueError: ValueError"
     assert script.lives == ["start a", "stop a"]
 
 
