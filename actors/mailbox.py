@@ -247,8 +247,9 @@ class Mailbox:
     def _wait(self, reader: Reader) -> Envelope | None:
         if self.gather_s and self._user.empty():
             envelope = self._wait_for_one(reader)
-            if envelope is not None:
-                self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
+            if envelope is None:
+                return None  # a timer is due, and was set for this moment
+            self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
             self._bell.wait(self.gather_s)
             self._bell.clear()
             return envelope

@@ -1,5 +1,6 @@
 """What a cell shows: its epoch once the old mail is dropped, the age of its mail, its uptime."""
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -63,6 +64,30 @@ def test_who_gathers_shows_the_age_of_its_mail_and_not_its_own(threads: World) -
     moment_ns = now_ns()
     assert 0 < cell.oldest_wait_ns(moment_ns) <= moment_ns - before_ns
     runtime.stop(cell, NS_PER_S)
+
+
+class Turns(Gatherer):
+    """Goes on by a timer, again and again, as metrics does with what it gathers."""
+
+    gather_ms = 3_600_000
+
+    def started(self) -> None:
+        self.left = 5
+        self.ctx.after(NS_PER_MS, Note(text="turn"))
+
+    def receive(self, message: Any) -> None:
+        self.left -= 1
+        if self.left:
+            self.ctx.after(NS_PER_MS, message)
+
+
+def test_who_gathers_is_woken_by_its_timer_and_does_not_let_more_come_then(threads: World) -> None:
+    """It would take its time for each turn of a thousand: metrics were seconds late by that."""
+    cell = threads.runtime.populate("turns", Turns, {"script": Script()})
+    threads.runtime.start(cell)
+
+    threads.settle(lambda: cell.processed == 5, "each of its timers was handled")
+    threads.runtime.stop(cell, NS_PER_S)
 
 
 def test_mail_is_as_old_at_most_as_what_was_taken_last_or_as_an_empty_box() -> None:
