@@ -16,6 +16,7 @@ from peewee import (
     IntegerField,
     Model,
     PeeweeException,
+    SchemaManager,
     SqliteDatabase,
     TextField,
 )
@@ -81,7 +82,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetStore:
-    """Belongs to the thread that made it. Many processes may have it open.
+    """Belongs to the thread that made it. Many threads and processes may have the file open.
+
+    Each query names its database: a model that is bound to one is so for all threads.
 
     Raises:
         FleetStateUnavailable: from here, and from every method.
@@ -94,8 +97,8 @@ class FleetStore:
         with self._errors():
             make_private(path)
             self._database.connect()
-            with self._database.bind_ctx([BotRow, RequestRow]):
-                self._database.create_tables([BotRow, RequestRow], safe=True)
+            for model in (BotRow, RequestRow):
+                SchemaManager(model, self._database).create_all(safe=True)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -103,7 +106,7 @@ class FleetStore:
 
     def bots(self) -> list[Kept]:
         """Give every bot, in the fleet's order."""
-        with self._bound():
+        with self._change():
             return [
                 Kept(
                     bot=row.bot,
@@ -113,59 +116,60 @@ class FleetStore:
                     pid=row.pid,
                     exit_code=row.exit_code,
                 )
-                for row in BotRow.select().order_by(BotRow.place)
+                for row in BotRow.select().order_by(BotRow.place).execute(self._database)
             ]
 
     def keep(self, kept: Kept) -> None:
         """Write one bot down, in the place of what was known of it."""
-        with self._bound():
-            BotRow.replace(**msgspec.structs.asdict(kept)).execute()  # type: ignore[no-untyped-call]  # peewee has no types
+        with self._change():
+            BotRow.replace(**msgspec.structs.asdict(kept)).execute(self._database)  # type: ignore[no-untyped-call]  # peewee has no types
 
     def forget(self, bot: str) -> None:
         """Take one bot out: it is no more in the fleet."""
-        with self._bound():
-            BotRow.delete().where(BotRow.bot == bot).execute()
+        with self._change():
+            BotRow.delete().where(BotRow.bot == bot).execute(self._database)
 
     def ask(self, verb: str, bot: str, now_ns: int) -> int:
         """Write a wish down, and give its number."""
-        with self._bound():
-            return int(RequestRow.insert(verb=verb, bot=bot, at_ns=now_ns).execute())
+        with self._change():
+            wish = RequestRow.insert(verb=verb, bot=bot, at_ns=now_ns)
+            return int(wish.execute(self._database))
 
     def open_requests(self) -> list[Request]:
         """Give the wishes that nobody has taken up, oldest first."""
-        with self._bound():
+        with self._change():
             rows = RequestRow.select().where(RequestRow.answer == "").order_by(RequestRow.number)
-            return [Request(number=row.number, verb=row.verb, bot=row.bot) for row in rows]
+            return [
+                Request(number=row.number, verb=row.verb, bot=row.bot)
+                for row in rows.execute(self._database)
+            ]
 
     def answer(self, number: int, answer: str) -> None:
         """Say what became of a wish; never with an empty text."""
-        with self._bound():
-            RequestRow.update(answer=answer).where(RequestRow.number == number).execute()
+        with self._change():
+            said = RequestRow.update(answer=answer).where(RequestRow.number == number)
+            said.execute(self._database)
 
     def answer_to(self, number: int) -> str:
         """Give the answer to a wish; empty while there is none."""
-        with self._bound():
-            row = RequestRow.get_or_none(RequestRow.number == number)
+        with self._change():
+            row = RequestRow.select().where(RequestRow.number == number).first(self._database)
             return "" if row is None else str(row.answer)
 
     def tidy(self, keep: int = 100) -> None:
         """Forget the oldest answered wishes."""
-        with self._bound():
+        with self._change():
             newest = (
                 RequestRow.select(RequestRow.number).order_by(RequestRow.number.desc()).limit(keep)
             )
             old = RequestRow.delete().where(
                 RequestRow.answer != "", RequestRow.number.not_in(newest)
             )
-            old.execute()
+            old.execute(self._database)
 
     @contextmanager
-    def _bound(self) -> Iterator[None]:
-        with (
-            self._errors(),
-            self._database.bind_ctx([BotRow, RequestRow]),
-            self._database.atomic("IMMEDIATE"),
-        ):
+    def _change(self) -> Iterator[None]:
+        with self._errors(), self._database.atomic("IMMEDIATE"):
             yield
 
     @contextmanager

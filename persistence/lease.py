@@ -4,7 +4,6 @@ Who may take it is decided in `decisions.lease`; a store only keeps two from tak
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from peewee import (
     IntegerField,
     Model,
     PeeweeException,
+    SchemaManager,
     SqliteDatabase,
     TextField,
 )
@@ -28,7 +28,6 @@ from persistence.private_file import make_private
 BUSY_MS = 1_000
 _VERSION = 1
 _FULL, _NORMAL = 2, 1
-_BINDING = threading.Lock()
 _DELETE = "it is damaged: delete it when no process trades the account"
 
 
@@ -179,9 +178,9 @@ class SqliteLeases:
                 f"{self._path} was written by a newer version of watchkeeper: use that one"
             )
         if version < _VERSION:
-            # What binds a model binds it for all threads: the queries name their database.
-            with _BINDING, self._database.bind_ctx([LeaseRow]), self._database.atomic("IMMEDIATE"):
-                self._database.create_tables([LeaseRow], safe=True)
+            # A model that is bound to a database is so for all threads: whoever asks names it.
+            with self._database.atomic("IMMEDIATE"):
+                SchemaManager(LeaseRow, self._database).create_all(safe=True)
                 self._database.pragma("user_version", _VERSION)
 
     def _identity(self) -> tuple[int, int]:

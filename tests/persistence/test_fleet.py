@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_old_answers_are_forgotten_and_open_wishes_are_not(store: FleetStore) ->
     store.tidy(keep=3)
     assert [bool(store.answer_to(number)) for number in answered] == [False] * 6 + [True] * 3
     assert [one.number for one in store.open_requests()] == [waiting]
+
+
+def test_threads_of_one_process_do_not_disturb_one_another(tmp_path: Path) -> None:
+    """As of a person's program that looks at one fleet while it asks something of another."""
+
+    def ask(name: str) -> list[str]:
+        for number in range(12):
+            with closing(FleetStore(tmp_path / f"{name}.db")) as store:
+                store.ask("drain", f"{name}{number}", number)
+                found = [one.bot for one in store.open_requests()]
+        return found
+
+    names = [f"fleet{number}" for number in range(4)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        told = list(pool.map(ask, names))
+    assert told == [[f"{name}{number}" for number in range(12)] for name in names]
 
 
 def test_a_file_that_is_none_is_said_so(path: Path) -> None:
