@@ -30,8 +30,8 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self.__dict__.get("exchanges", ()):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        import_module(f"{self.__name__}.{name}")
-        return self.__dict__[name]
+        # Another thread may have made the module and not put it into the package yet.
+        return getattr(import_module(f"{self.__name__}.{name}"), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The import system puts a module that it has made into its package: ours holds the class.

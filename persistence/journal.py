@@ -156,7 +156,7 @@ class JournalWriter:
         self.write_packed(list(map(packed, frames)))
 
     def write_packed(self, contents: list[bytes]) -> None:
-        """Do it with frames of which the bytes are there."""
+        """Hand over frames that are packed already; see `frames.packed`."""
         if self._fd < 0:
             self._begin()
         before = self._size

@@ -21,7 +21,6 @@ from messages.values import OrderState
 from ops.narrator import Narrator, Observations, narrator_for
 from ops.options import StartOptions
 from ops.run_config import config_for
-from ops.snapshot import Snapshots
 from ops.stdout import say
 from tests.ops.test_order_log import update
 
@@ -227,20 +226,19 @@ class Dear:
 
 def test_states_are_counted_right_however_many_orders_ended_and_however_old_one_is() -> None:
     """A bot runs for months: those that have ended are not remembered for ever, those open are."""
-    seen, snapshots = Observations(is_told=False), Snapshots.__new__(Snapshots)
-    snapshots.order_states = Counter()
+    seen, counted = Observations(is_told=False), Dear()
 
     def tell(number: int, state: OrderState) -> None:
         order = msgspec.structs.replace(update(state), order_key=OrderKey(f"{number}"))
-        seen.take(order, snapshots)
+        seen.take(order, counted)  # type: ignore[arg-type]  # it has the states that are counted
 
     tell(-1, OrderState.ACCEPTED)
     for number in range(5_000):
         tell(number, OrderState.SENT)
         tell(number, OrderState.FILLED)
     tell(4_500, OrderState.FILLED)  # an execution that came late
-    assert +snapshots.order_states == {"accepted": 1, "filled": 5_000}
+    assert +counted.order_states == {"accepted": 1, "filled": 5_000}
     assert len(seen._ended) + len(seen._open) < 2_000
 
     tell(-1, OrderState.CANCELED)
-    assert +snapshots.order_states == {"canceled": 1, "filled": 5_000}
+    assert +counted.order_states == {"canceled": 1, "filled": 5_000}

@@ -95,6 +95,23 @@ def test_one_whose_library_is_missing_says_what_to_install_and_misses_no_goal(
     assert done.stdout.splitlines()[-1] == "0"
 
 
+@pytest.mark.slow
+def test_one_that_lacks_a_module_of_our_own_is_broken(tmp_path: Path) -> None:
+    done = of_benchmarks(
+        """
+        import sys
+        sys.modules["research.optimise.opening"] = None
+        from benchmarks import __main__ as program
+
+        print(program.main(["--only", "optimize", "--quick", "--dir", str(folder)]))
+        """,
+        tmp_path,
+    )
+
+    assert "it broke: ModuleNotFoundError" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1"
+
+
 def of_benchmarks(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run some lines where benchmarks can be imported: no wheel has them."""
     head = f"from pathlib import Path\nfolder = Path({str(folder)!r})\n"
