@@ -65,7 +65,8 @@ class MoneyFold:
         self._waiting: list[tuple[Symbol, Side, Fill, OrderKey]] = []
         self._marks: dict[Symbol, Decimal] = {}
         self._open: dict[OrderKey, set[TradeId]] = {}
-        self._ended: dict[OrderKey, set[TradeId]] = {}
+        self._ended: dict[OrderKey, tuple[TradeId, ...]] = {}
+        """In tuples: a set, of which there would be a thousand, takes four times as much."""
 
     @property
     def is_whole(self) -> bool:
@@ -92,11 +93,11 @@ class MoneyFold:
         if self._offered is not None:
             self.take_up()
         key = update.order_key
-        counted = self._open.pop(key, None) or self._ended.pop(key, None)
+        counted = self._open.pop(key, None)
         if counted is None:
-            if not update.fills:
+            if key not in self._ended and not update.fills:
                 return
-            counted = set()
+            counted = set(self._ended.pop(key, ()))
         for fill in update.fills:
             if fill.trade_id not in counted:
                 counted.add(fill.trade_id)
@@ -104,7 +105,7 @@ class MoneyFold:
         if update.state not in FINAL_STATES:
             self._open[key] = counted
             return
-        self._ended[key] = counted
+        self._ended[key] = tuple(counted)
         if len(self._ended) > ENDED_KEPT:
             del self._ended[next(iter(self._ended))]
 
@@ -130,8 +131,10 @@ class MoneyFold:
         for symbol, price in self._marks.items():
             portfolio.mark(symbol, price)
         for key, counted in earlier.counted.items():
-            place = self._ended if key in self._ended else self._open
-            place[key] = place.get(key, set()) | counted
+            if key in self._ended:
+                self._ended[key] = tuple(counted.union(self._ended[key]))
+            else:
+                self._open[key] = self._open.get(key, set()) | counted
         self._waiting, self._marks = [], {}
         self.portfolio, self.executions = portfolio, earlier.executions
         self.is_pending = False

@@ -128,7 +128,10 @@ def _whole(report: OrderReport, more: dict[TradeId, Fill]) -> OrderReport:
     summed = sum((fill.quantity for fill in ordered), NOTHING)
     filled = max(report.filled_quantity, summed)
     average = report.average_price
-    if filled and summed == filled:
+    if len(ordered) == 1 and ordered[0].quantity == filled:
+        # The same numbers, and not others like them: a thousand ended orders are remembered.
+        filled, average = ordered[0].quantity, ordered[0].price
+    elif filled and summed == filled:
         average = sum((fill.price * fill.quantity for fill in ordered), NOTHING) / summed
     state = report.state
     if state is OrderState.ACCEPTED and filled:

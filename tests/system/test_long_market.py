@@ -13,13 +13,16 @@ from tests.system.conftest import STRESS
 from tests.system.long_market import Report, play
 from tests.system.market_config import Pace
 
-FULL_AT, GROWTH_MB = "40%", 4.0
-"""What memory may grow by from then on, at any look: by then what is remembered of a thousand ended
-orders is full. The life that is measured begins at 12 %."""
+GROWTH_MB = 6.0
+"""What memory may grow by from a quarter of the time to its end, and at any look between."""
+FULL_GROWTH_MB = 4.0
+"""The same from 40 % on, where what is remembered of a thousand ended orders is full by then."""
 LEAST_FILLED = 25
 """So few that a busy machine has them in time, and enough to meet faults."""
 FIVE_MINUTES = Pace(market_s=300, speed=20, every=3, least_filled=LEAST_FILLED, settle_ms=2_000)
-TWO_HOURS = Pace(market_s=7_200, speed=20, every=1, at_once=3, not_arriving=0.1)
+TWO_HOURS = Pace(market_s=7_200, speed=20, every=3)
+FULL_HOURS = Pace(market_s=7_200, speed=20, every=1, at_once=3, not_arriving=0.1)
+"""Some 6,000 orders at the exchange instead of 1,000."""
 MANY_ORDERS = Pace(
     market_s=15_000, speed=20, every=1, at_once=3, not_arriving=0.02, least_filled=10_000
 )
@@ -38,9 +41,9 @@ def check(report: Report) -> None:
     assert report.struck > 3
 
 
-def check_memory(report: Report) -> None:
-    later = {part: mb for part, mb in report.bot_mb.items() if int(part[:-1]) > int(FULL_AT[:-1])}
-    assert max(later.values()) < report.bot_mb[FULL_AT] + GROWTH_MB, report.bot_mb
+def check_memory(report: Report, since: int = 25, growth_mb: float = GROWTH_MB) -> None:
+    later = {part: mb for part, mb in report.bot_mb.items() if int(part[:-1]) > since}
+    assert max(later.values()) < report.bot_mb[f"{since}%"] + growth_mb, report.bot_mb
 
 
 @pytest.mark.longest
@@ -59,6 +62,17 @@ def test_two_hours_lose_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
 
     check(report)
     check_memory(report)
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not STRESS, reason="two hours of market take six minutes")
+def test_once_all_that_is_remembered_is_full_memory_stays_flatter(tmp_path: Path) -> None:
+    report = play(tmp_path, 11, FULL_HOURS)
+
+    check(report)
+    check_memory(report, since=40, growth_mb=FULL_GROWTH_MB)
 
 
 @pytest.mark.slow
