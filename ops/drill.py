@@ -1,6 +1,5 @@
 """The `drill` command: the user's strategy, struck at every step of an order's life."""
 
-import gc
 import importlib.util
 import json
 import os
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from ops.drill_ledger import Database
     from ops.drill_life import Nursery
 
-COLLECTED_EVERY = 20
-"""Cases: what one leaves behind is in rings, few objects with large buffers, half a megabyte."""
 JOBS_PER_CPU = 4
 CANDLES = 100
 ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
@@ -175,10 +172,8 @@ def play(
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(rehearse, case) for case in shuffled]
         try:
-            for number, future in enumerate(as_completed(futures), 1):
+            for future in as_completed(futures):
                 yield future.result()
-                if not number % COLLECTED_EVERY:
-                    gc.collect()
         except BaseException:  # Ctrl-C above all
             setting.over.set()
             for future in futures:
