@@ -7,6 +7,7 @@ journal begins, and whatever of it is missing before: a ledger, a market and a c
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -29,7 +30,7 @@ from decisions.risk import OpenOrder, Refusal, RiskLimits, RiskState
 from decisions.risk_equity import EquityBook
 from decisions.sending import STALE, stale_text, too_old
 from messages.errors import CodecError
-from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import MINUTE_NS, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.learning import learn
 from messages.orders import OrderIntent
 from messages.recorded import IntentsJudged, JudgedIntent
@@ -76,6 +77,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     held_by: list[tuple[StrategyId, Symbol, Decimal]] | None = None
     """None where it was not kept: then no order that leaves a position can be judged again."""
     decided: dict[Symbol, list[TimestampNs]]
+    """The oldest, to the first that is in the minute before each of these decisions; all of them
+    where `decided_more` was not kept. Empty without a limit of orders per minute."""
+    decided_more: dict[Symbol, int] = {}
+    """How many were decided after those: their moments make no difference."""
     risk_added_at: dict[Symbol, TimestampNs]
     market_at: dict[Symbol, TimestampNs]
     unsettled: list[Symbol]
@@ -111,6 +116,10 @@ def seen_now(
     It is asked for on the way of an order; who makes bytes of it has time.
     """
     symbols = {intent.symbol for intent in intents}
+    decided, decided_more = dict[Symbol, list[TimestampNs]](), dict[Symbol, int]()
+    if limits.max_orders_per_minute is not None:
+        newest_ns = max((intent.decided_at_ns for intent in intents), default=TimestampNs(0))
+        decided, decided_more = _decided(state, symbols, newest_ns)
     watches_equity = limits.max_daily_loss or limits.max_drawdown
     return Seen(
         limits=limits,
@@ -122,7 +131,8 @@ def seen_now(
         marks=_of(marks, symbols),
         exposure=_of(state.exposure, symbols),
         held_by=_places(state.held_by, symbols),
-        decided={one: list(at) for one, at in state.decided.items() if one in symbols},
+        decided=decided,
+        decided_more=decided_more,
         risk_added_at=_of(state.risk_added_at, symbols),
         market_at=_of(state.market_at, symbols),
         unsettled=sorted(state.unsettled & symbols),
@@ -134,6 +144,20 @@ def seen_now(
         replaced={key: _first(one) for key, one in replaced.items()},
         not_replacing=dict(not_replacing),
     )
+
+
+def _decided(
+    state: RiskState, symbols: set[Symbol], newest_ns: TimestampNs
+) -> tuple[dict[Symbol, list[TimestampNs]], dict[Symbol, int]]:
+    """Leave out the moments that no decision's minute can end between: they may be thousands."""
+    listed, more = dict[Symbol, list[TimestampNs]](), dict[Symbol, int]()
+    for symbol in symbols & state.decided.keys():
+        recent, count = state.decided[symbol], 0
+        for count, at_ns in enumerate(recent, 1):  # noqa: B007 - how many are listed
+            if at_ns > newest_ns - MINUTE_NS:
+                break
+        listed[symbol], more[symbol] = list(islice(recent, count)), len(recent) - count
+    return listed, more
 
 
 def _first(order: FirstOrder) -> First:
@@ -186,7 +210,7 @@ def _state_in(seen: Seen) -> RiskState:
     return RiskState(
         exposure=dict(seen.exposure),
         held_by={(who, symbol): held for who, symbol, held in seen.held_by or ()},
-        decided={symbol: deque(at) for symbol, at in seen.decided.items()},
+        decided={symbol: _moments(at, seen, symbol) for symbol, at in seen.decided.items()},
         unsettled=set(seen.unsettled),
         open_orders=None if seen.open_orders is None else dict(seen.open_orders),
         risk_added_at=dict(seen.risk_added_at),
@@ -196,6 +220,10 @@ def _state_in(seen: Seen) -> RiskState:
         flows=_flows(seen),
         instruments=dict(seen.instruments),
     )
+
+
+def _moments(listed: list[TimestampNs], seen: Seen, symbol: Symbol) -> deque[TimestampNs]:
+    return deque(sorted(listed) + listed[-1:] * seen.decided_more.get(symbol, 0))
 
 
 def _judge(

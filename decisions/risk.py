@@ -28,6 +28,7 @@ from decisions.risk_state import (
     RiskState,
     accept,
     added_quantity,
+    decided_before,
     filled,
     follow_order,
     free_to_leave,
@@ -40,7 +41,7 @@ from decisions.risk_state import (
     write_off,
 )
 from messages.exact import EXACT, NOTHING, is_sane
-from messages.ids import MINUTE_NS, NS_PER_MS, TimestampNs, quote_of
+from messages.ids import NS_PER_MS, TimestampNs, quote_of
 from messages.orders import OrderIntent
 from messages.values import SELL, OrderType
 
@@ -270,11 +271,9 @@ def _too_many(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refu
     limit = limits.max_orders_per_minute
     if limit is None:
         return None
-    recent = state.decided.get(intent.symbol, ())
-    if len(recent) < limit:
+    if len(state.decided.get(intent.symbol, ())) < limit:
         return None
-    since = intent.decided_at_ns - MINUTE_NS
-    count = sum(decided > since for decided in recent)
+    count = decided_before(intent.symbol, intent.decided_at_ns, state)
     if count < limit:
         return None
     text = f"{count} orders on {intent.symbol} within a minute; {limit} are allowed"

@@ -6,13 +6,11 @@ at more than that, is judged by `refusal`; a test holds that nothing passes here
 pass there as it is, and that both count alike.
 """
 
-from collections import deque
 from decimal import Decimal
 
 from decisions.risk_limits import RiskLimits
-from decisions.risk_state import RiskState
+from decisions.risk_state import RiskState, count_decided
 from messages.exact import EXACT, NOTHING, is_sane
-from messages.ids import MINUTE_NS
 from messages.orders import OrderIntent
 from messages.values import BUY, OrderType
 
@@ -75,11 +73,7 @@ class PlainGate:
             return False
         state.exposure[symbol] = _add(exposure, change)
         state.held_by[place] = _add(held, change)
-        if recent is None:
-            recent = state.decided[symbol] = deque()
-        recent.append(at_ns)
-        while recent[0] <= at_ns - MINUTE_NS:
-            recent.popleft()
+        count_decided(symbol, at_ns, state)
         return True
 
     def _may_enter(self, quantity: Decimal, price: Decimal, exposure: Decimal, recent: int) -> bool:

@@ -4,9 +4,11 @@ Nothing here is kept for its own sake, since every part can be rebuilt from what
 the market already hold: equity by `rebuild_equity`, the order rate and the cooldown by `recall`.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import takewhile
 
 import msgspec
 
@@ -76,13 +78,7 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
     change = intent.side.signed(intent.quantity)
     _expose(symbol, change, state)
     _hold(intent.strategy_id, symbol, change, state)
-    recent = state.decided.get(symbol)
-    if recent is None:
-        recent = state.decided[symbol] = deque()
-    recent.append(intent.decided_at_ns)
-    past_ns = intent.decided_at_ns - MINUTE_NS
-    while recent[0] <= past_ns:
-        recent.popleft()
+    count_decided(symbol, intent.decided_at_ns, state)
     if state.open_orders is not None:
         state.open_orders[intent.order_key] = OpenOrder(
             symbol=symbol,
@@ -90,6 +86,25 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
             unfilled=intent.quantity,
             strategy_id=intent.strategy_id,
         )
+
+
+def count_decided(symbol: Symbol, at_ns: TimestampNs, state: RiskState) -> None:
+    """Count an order in its minute."""
+    recent = state.decided.get(symbol)
+    if recent is None:
+        recent = state.decided[symbol] = deque()
+    if recent and at_ns < recent[-1]:
+        insort(recent, at_ns)  # of two strategies one may be behind the other
+    else:
+        recent.append(at_ns)
+    while recent[0] <= at_ns - MINUTE_NS:
+        recent.popleft()
+
+
+def decided_before(symbol: Symbol, at_ns: TimestampNs, state: RiskState) -> int:
+    """Give how many orders were decided in the minute before a moment."""
+    recent, past_ns = state.decided.get(symbol, ()), at_ns - MINUTE_NS
+    return len(recent) - sum(1 for _ in takewhile(lambda at: at <= past_ns, recent))
 
 
 def release(

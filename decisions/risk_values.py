@@ -10,9 +10,16 @@ import msgspec
 
 from decisions.risk_equity import QuoteEquity
 from decisions.risk_limits import RiskLimits, limit_of
-from decisions.risk_state import RiskState, added_quantity, filled, reach, sellable
+from decisions.risk_state import (
+    RiskState,
+    added_quantity,
+    decided_before,
+    filled,
+    reach,
+    sellable,
+)
 from messages.exact import EXACT, NOTHING
-from messages.ids import DAY_NS, MINUTE_NS, NS_PER_MS, quote_of
+from messages.ids import DAY_NS, NS_PER_MS, quote_of
 from messages.orders import OrderIntent
 from messages.values import SELL
 
@@ -123,8 +130,7 @@ def _new_risk(
             most_here = limits.max_open_orders_per_symbol
             yield _value("max_open_orders_per_symbol", here, most_here, f"open on {symbol}")
     if limits.max_orders_per_minute is not None:
-        since = intent.decided_at_ns - MINUTE_NS
-        count = sum(at > since for at in state.decided.get(symbol, ()))
+        count = decided_before(symbol, intent.decided_at_ns, state)
         text = f"decided on {symbol} in the minute before it"
         yield _value("max_orders_per_minute", count, limits.max_orders_per_minute, text)
     last = state.risk_added_at.get(symbol)

@@ -89,7 +89,7 @@ STATES = st.builds(
     RiskState,
     exposure=BY_SYMBOL,
     held_by=st.dictionaries(st.tuples(st.just(StrategyId("one")), SYMBOLS), SMALL),
-    decided=st.dictionaries(SYMBOLS, st.lists(MOMENTS, max_size=3).map(sorted).map(deque)),
+    decided=st.dictionaries(SYMBOLS, st.lists(MOMENTS, max_size=6).map(sorted).map(deque)),
     unsettled=st.sets(SYMBOLS),
     open_orders=maybe(st.dictionaries(KEYS, OPEN, max_size=3)),
     risk_added_at=st.dictionaries(SYMBOLS, MOMENTS),
@@ -166,6 +166,46 @@ def test_it_is_judged_again_as_it_was(
     assert [msgspec.to_builtins(one) for one in again if not hasattr(one, "entry")] == [
         msgspec.to_builtins(one) for one in judged if not hasattr(one, "entry")
     ]
+
+
+def seen_of(limits: RiskLimits, state: RiskState, *intents: OrderIntent) -> Seen:
+    return seen_now(
+        intents, {}, limits, state, {}, halt_reason="", not_before_ns=0, max_age_ns=None
+    )
+
+
+def second(at_s: int, name: str = "a") -> OrderIntent:
+    moment = TimestampNs(at_s * 10**9)
+    return of(name, BTC, Side.BUY, Decimal(1), moment, Decimal(0))
+
+
+def test_however_many_orders_a_minute_has_the_journal_keeps_few_bytes_of_them() -> None:
+    """It was each moment of the last minute with each decision: 36 kB for one at 70 a second."""
+    state = RiskState(decided={BTC: deque([TimestampNs(1), *[TimestampNs(11 * 10**9)] * 3_998])})
+    limits = RiskLimits(max_orders_per_minute=4_000)
+
+    intents = [second(30), second(31, "b"), second(70, "c")]
+    seen = seen_of(limits, state, *intents)
+    codes = [told_of(one).code for one in judge_again(intents, seen, by_quantity)]
+
+    assert len(judged_note(intents, seen, []).seen) < 500
+    assert codes == ["", "max_orders_per_minute", ""]
+
+
+def test_without_a_limit_of_orders_per_minute_none_of_their_moments_is_kept() -> None:
+    state = RiskState(decided={BTC: deque([TimestampNs(1)])})
+
+    assert seen_of(RiskLimits(), state, second(30)).decided == {}
+
+
+def test_a_journal_of_before_that_holds_every_moment_is_judged_by_all_of_them() -> None:
+    limits = RiskLimits(max_orders_per_minute=3)
+    moments = [TimestampNs(at_s * 10**9) for at_s in (50, 10, 20)]
+    seen = msgspec.structs.replace(seen_of(limits, RiskState(), second(60)), decided={BTC: moments})
+
+    assert [
+        told_of(judge_again([second(at_s)], seen, by_quantity)[0]).code for at_s in (69, 70)
+    ] == ["max_orders_per_minute", ""]
 
 
 def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:

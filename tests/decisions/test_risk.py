@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept, refusal, release
 from messages.values import Instrument, OrderType, Side
-from tests.decisions.risk_orders import BTC, CROSS, FREE, code, holding, intent, only, text
+from tests.decisions.risk_orders import BTC, CROSS, FREE, at, code, holding, intent, only, text
 
 
 def test_without_limits_a_sane_order_is_let_through() -> None:
@@ -142,6 +142,16 @@ def test_only_the_last_minute_of_orders_is_remembered() -> None:
         accept(intent(second=second), state)
 
     assert len(state.decided[BTC]) == 6
+
+
+def test_an_order_of_a_strategy_that_is_behind_is_counted_in_its_place() -> None:
+    limits, state = RiskLimits(max_orders_per_minute=3), RiskState()
+    for second in (50, 10, 30):
+        accept(intent(second=second), state)
+
+    assert list(state.decided[BTC]) == [at(10), at(30), at(50)]
+    assert code(intent(second=69), limits, state) == "max_orders_per_minute"
+    assert code(intent(second=70), limits, state) is None
 
 
 def test_what_will_never_fill_is_given_back() -> None:
