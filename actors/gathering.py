@@ -26,9 +26,14 @@ class Gathering:
         self._handled_before = 0
         self._at_ns = stages.now_ns()
 
+    def waiting(self) -> int:
+        """Give how many lines there would be, and let whoever has too many ask again."""
+        self.nudge.coming()
+        cells = list(self._cells.values())
+        return self._stages.waiting() + sum(c.hops.waiting() for c in cells if c.hops is not None)
+
     def lines(self, utc_ns: Callable[[], int]) -> Iterator[bytes]:
         """Count and give all that waits."""
-        self.nudge.coming()
         if self._offset is None:
             self._offset = UtcOffset(utc_ns, self._stages.now_ns)
         offset_ns = self._offset.current_ns()

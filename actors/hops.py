@@ -167,6 +167,10 @@ class Hops:
             times = (queued_ns, at_ns if started_ns is None else started_ns, at_ns)
             self._note(letter.message, times, outcome_of(letter.why), letter.why, 1)
 
+    def waiting(self) -> int:
+        """Give how many lines wait."""
+        return len(self._buffer)
+
     def take(self) -> Iterator[Hop]:
         """Give the lines that wait, oldest first; for metrics alone."""
         buffer = self._buffer
@@ -258,6 +262,10 @@ class StageNotes:
     def left(self, key: str) -> int | None:
         """Give, once, when an order left for the venue; None when it is not known to have."""
         return self._left.pop(key, None)
+
+    def waiting(self) -> int:
+        """Give how many wait to be counted."""
+        return len(self._records)
 
     def take(self) -> Iterator[StageRecord]:
         """Count the stages that wait, and give them, oldest first; for metrics alone."""

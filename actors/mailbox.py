@@ -250,19 +250,23 @@ class Mailbox:
             if envelope is None:
                 return None  # a timer is due, and was set for this moment
             self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
-            self._bell.wait(self.gather_s)
+            due_s = self._due_s(reader)
+            self._bell.wait(self.gather_s if due_s is None else min(self.gather_s, due_s))
             self._bell.clear()
             return envelope
         return self._wait_for_one(reader)
 
     def _wait_for_one(self, reader: Reader) -> Envelope | None:
-        if not reader.timers:
-            return self._user.get()  # type: ignore[no-any-return]  # a queue's items have no type
-        wait_s = (reader.timers[0][0] - self._now()) / NS_PER_S
         try:
-            return self._user.get(True, max(wait_s, 0.0))  # type: ignore[no-any-return]  # a queue's items have no type
+            return self._user.get(True, self._due_s(reader))  # type: ignore[no-any-return]  # a queue's items have no type
         except Empty:
             return None
+
+    def _due_s(self, reader: Reader) -> float | None:
+        """Give how long it is until the next timer; None without one."""
+        if not reader.timers:
+            return None
+        return max((reader.timers[0][0] - self._now()) / NS_PER_S, 0.0)
 
     def _accept(self, envelope: Envelope, reader: Reader) -> Envelope | None:
         """Give the envelope back unless it is void; a fenced reader hands it on."""

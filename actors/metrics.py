@@ -12,6 +12,7 @@ import msgspec
 
 from actors.actor import Actor
 from actors.gathering import Gathering
+from actors.hops import MUCH
 from actors.log import logger
 from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
@@ -39,6 +40,8 @@ GATHER_ON = TimerFired(name="gather_on")
 GATHER_NS = NS_PER_S
 TURN = 16
 """Lines that are made in one turn of the interpreter, some 0.15 ms: an order waits for no more."""
+TURNS = 64
+"""Where more waits than this many turns would make, a turn makes this part of it."""
 PAUSE_NS = NS_PER_MS
 """What others have between two turns."""
 
@@ -106,6 +109,8 @@ class MetricsActor(Actor):
         """What is left of a gathering that goes on."""
         self._is_set = False
         """Whether a timer is, for its next turn."""
+        self._has_much = False
+        """Whether more has come meanwhile than may wait for the next."""
         self._is_due = False
         """Whether an interval ends with it."""
         self._interval_ns = int(interval_s * NS_PER_S)
@@ -144,25 +149,30 @@ class MetricsActor(Actor):
         self._flush(told)
 
     def _wake(self, message: TimerFired | GatherNow) -> None:
-        """Begin a gathering or go on with one; who is asked to come has no time for turns."""
+        """Begin a gathering or go on with one."""
         self._is_due |= message == INTERVAL
         if message == GATHER_ON:
             self._is_set = False
-            if self._gathered is None:
+            if self._gathered is None and not self._has_much:
                 return
-        self._gather(None if isinstance(message, GatherNow) else TURN)
+        elif self._is_set and not isinstance(message, GatherNow):
+            return  # it goes on in a millisecond
+        self._gather()
 
-    def _gather(self, most: int | None) -> None:
-        """Take what the actors have noted of messages and stages, or so many lines of it."""
+    def _gather(self, *, at_once: bool = False) -> None:
+        """Take some of what the actors have noted, or all; the more waits, the more in a turn."""
         if self._gathering is not None:
-            gathered = None if most is None else self._gathered
+            waiting = self._gathering.waiting()
+            most = None if at_once else max(TURN, waiting // TURNS)
+            gathered = None if at_once else self._gathered
             gathered = gathered or self._gathering.lines(self.ctx.utc_ns)
             count = self._write(islice(gathered, most))
             self._gathered = gathered if count == most else None
+            self._has_much = waiting - count >= MUCH
+            if (self._gathered is not None or self._has_much) and not at_once:
+                self._is_set = True
+                self.ctx.after(PAUSE_NS, GATHER_ON)
             if self._gathered is not None:
-                if not self._is_set:
-                    self._is_set = True
-                    self.ctx.after(PAUSE_NS, GATHER_ON)
                 return
             self._fold.keeping.dropped_lines += self._gathering.newly_dropped()
         if self._is_due:
@@ -180,7 +190,7 @@ class MetricsActor(Actor):
     def stopping(self) -> None:
         """Write the last summary after the last message."""
         self._is_due = False
-        self._gather(None)
+        self._gather(at_once=True)
         if self._settle is not None:
             self._settle()
         if self._lines is not None:

@@ -90,6 +90,16 @@ def test_who_gathers_is_woken_by_its_timer_and_does_not_let_more_come_then(threa
     threads.runtime.stop(cell, NS_PER_S)
 
 
+def test_who_lets_more_mail_come_does_so_until_its_next_timer_at_most(threads: World) -> None:
+    """With an order each 2 ms each of its turns was 20 ms late, and the lines piled up."""
+    cell = threads.runtime.populate("turns", Turns, {"script": Script()})
+    threads.runtime.start(cell)
+    cell.mailbox.put(Note(text="mail"))
+
+    threads.settle(lambda: cell.processed >= 5, "the mail and its timers were handled")
+    threads.runtime.stop(cell, NS_PER_S)
+
+
 def test_mail_is_as_old_at_most_as_what_was_taken_last_or_as_an_empty_box() -> None:
     runtime = StepRuntime(start_ns=1_000)
     cell = runtime.populate("one", Probe, {"script": Script()})

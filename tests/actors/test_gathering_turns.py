@@ -11,7 +11,7 @@ from actors import hops as hops_module
 from actors.cell import Cell
 from actors.gathering import Gathering
 from actors.hops import StageNotes
-from actors.metrics import PAUSE_NS, TURN, MetricsActor
+from actors.metrics import PAUSE_NS, TURN, TURNS, MetricsActor
 from decisions.metrics import MetricsFold
 from decisions.stages import OK, StageRecord
 from messages.ids import NS_PER_S
@@ -95,30 +95,44 @@ def test_an_interval_ends_once_with_all_that_was_noted_before_it(gathering: Begi
 
 def test_a_gathering_that_goes_on_is_not_begun_a_second_time(gathering: Begin) -> None:
     """Each begun would set its own timer, and the turns would come ever faster."""
-    runtime, _, notes, lines = gathering(interval_s=1.1)
-    note(notes, hops_module.MUCH - 1)  # half a second of turns
-    runtime.run_for(NS_PER_S + NS_PER_S // 5)  # the interval ends meanwhile
+    runtime, _, notes, lines = gathering(interval_s=1.03)
+    note(notes, TURN * (TURNS - 1))
+    runtime.run_for(NS_PER_S + 40 * PAUSE_NS)  # the interval ends meanwhile
     before = lines.stages
     runtime.run_for(10 * PAUSE_NS)
 
     assert lines.stages - before == 10 * TURN
 
 
-def test_who_is_asked_to_come_takes_all_that_there_is(gathering: Begin) -> None:
+def test_who_is_asked_to_come_begins_at_once_and_the_more_waits_the_more_a_turn_makes(
+    gathering: Begin,
+) -> None:
+    """It took all in one piece, 80 ms, in which every commit waited for the interpreter."""
+    runtime, _, notes, lines = gathering()
+    # On threads it would come as soon as it is asked, which is before the last of these.
+    with runtime.held() if isinstance(runtime, HandRuntime) else nullcontext():
+        note(notes, hops_module.MUCH + 1)
+    runtime.run_until_idle()
+    assert lines.stages == hops_module.MUCH // TURNS
+
+    runtime.run_for(PAUSE_NS)
+    assert hops_module.MUCH // TURNS < lines.stages < 2 * hops_module.MUCH // TURNS
+
+    runtime.run_for(NS_PER_S)
+    assert lines.stages == hops_module.MUCH + 1
+
+
+def test_much_that_comes_while_lines_are_made_does_not_wait_for_the_next_second(
+    gathering: Begin,
+) -> None:
     runtime, _, notes, lines = gathering()
     note(notes, MANY)
     runtime.run_for(NS_PER_S)
-    # On threads it would come as soon as it is asked, which is before the last of these.
     with runtime.held() if isinstance(runtime, HandRuntime) else nullcontext():
-        note(notes, hops_module.MUCH)
-    runtime.run_until_idle()
-    assert lines.stages == MANY + hops_module.MUCH
+        note(notes, hops_module.MUCH + MANY)
+    runtime.run_for(NS_PER_S // 2)
 
-    note(notes, MANY)
-    runtime.run_for(NS_PER_S)
-    before = lines.stages
-    runtime.run_for(PAUSE_NS)
-    assert lines.stages - before == TURN
+    assert lines.stages == hops_module.MUCH + 2 * MANY
 
 
 def test_a_stop_in_the_middle_leaves_nothing_behind(gathering: Begin) -> None:
