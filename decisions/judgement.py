@@ -86,6 +86,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     unsettled: list[Symbol]
     open_orders: dict[OrderKey, OpenOrder] | None
     equity: EquityBook | None
+    """Its losses: what is held makes a difference to later ones alone."""
     base_fees: dict[Symbol, Decimal] | None
     fees_of: list[tuple[StrategyId, Symbol, Decimal]] = []
     """Empty, too, where it was not kept: then only what is everyone's counts."""
@@ -115,7 +116,7 @@ def seen_now(
 
     It is asked for on the way of an order; who makes bytes of it has time.
     """
-    symbols = {intent.symbol for intent in intents}
+    symbols = sorted({intent.symbol for intent in intents})
     decided, decided_more = dict[Symbol, list[TimestampNs]](), dict[Symbol, int]()
     if limits.max_orders_per_minute is not None:
         newest_ns = max((intent.decided_at_ns for intent in intents), default=TimestampNs(0))
@@ -135,9 +136,9 @@ def seen_now(
         decided_more=decided_more,
         risk_added_at=_of(state.risk_added_at, symbols),
         market_at=_of(state.market_at, symbols),
-        unsettled=sorted(state.unsettled & symbols),
+        unsettled=[symbol for symbol in symbols if symbol in state.unsettled],
         open_orders=None if state.open_orders is None else state.open_orders.copy(),
-        equity=_copy(state.equity) if watches_equity else None,
+        equity=_losses(state.equity) if watches_equity else None,
         base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
         fees_of=[] if state.flows is None else _places(state.flows.fees_of, symbols),
         instruments=_of(state.instruments, symbols),
@@ -147,12 +148,12 @@ def seen_now(
 
 
 def _decided(
-    state: RiskState, symbols: set[Symbol], newest_ns: TimestampNs
+    state: RiskState, symbols: list[Symbol], newest_ns: TimestampNs
 ) -> tuple[dict[Symbol, list[TimestampNs]], dict[Symbol, int]]:
     """Leave out the moments that no decision's minute can end between: they may be thousands."""
     listed, more = dict[Symbol, list[TimestampNs]](), dict[Symbol, int]()
-    for symbol in symbols & state.decided.keys():
-        recent, count = state.decided[symbol], 0
+    for symbol, recent in _of(state.decided, symbols).items():
+        count = 0
         for count, at_ns in enumerate(recent, 1):  # noqa: B007 - how many are listed
             if at_ns > newest_ns - MINUTE_NS:
                 break
@@ -287,19 +288,15 @@ def _flows(seen: Seen) -> Flows | None:
 
 
 def _places(
-    amounts: Mapping[tuple[StrategyId, Symbol], Decimal], symbols: set[Symbol]
+    amounts: Mapping[tuple[StrategyId, Symbol], Decimal], symbols: list[Symbol]
 ) -> list[tuple[StrategyId, Symbol, Decimal]]:
     return [(who, one, amount) for (who, one), amount in amounts.items() if one in symbols]
 
 
-def _copy(book: EquityBook) -> EquityBook:
-    replace = msgspec.structs.replace
-    return EquityBook(
-        holdings={symbol: replace(one) for symbol, one in book.holdings.items()},
-        quotes={quote: replace(one) for quote, one in book.quotes.items()},
-        unusable=book.unusable,
-    )
+def _losses(book: EquityBook) -> EquityBook:
+    quotes = {quote: msgspec.structs.replace(one) for quote, one in book.quotes.items()}
+    return EquityBook(quotes=quotes, unusable=book.unusable)
 
 
-def _of(by_symbol: Mapping[Symbol, Value], symbols: set[Symbol]) -> dict[Symbol, Value]:
-    return {symbol: value for symbol, value in by_symbol.items() if symbol in symbols}
+def _of(by_symbol: Mapping[Symbol, Value], symbols: list[Symbol]) -> dict[Symbol, Value]:
+    return {symbol: by_symbol[symbol] for symbol in symbols if symbol in by_symbol}

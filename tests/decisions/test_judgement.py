@@ -22,7 +22,7 @@ from decisions.judgement import (
     told_of,
 )
 from decisions.risk import OpenOrder, RiskLimits, RiskState
-from decisions.risk_equity import EquityBook, QuoteEquity
+from decisions.risk_equity import EquityBook, Holding, QuoteEquity
 from messages.errors import CodecError
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
@@ -190,6 +190,22 @@ def test_however_many_orders_a_minute_has_the_journal_keeps_few_bytes_of_them() 
 
     assert len(judged_note(intents, seen, []).seen) < 500
     assert codes == ["", "max_orders_per_minute", ""]
+
+
+def test_however_many_symbols_a_bot_trades_the_journal_keeps_few_bytes_of_the_others() -> None:
+    others = [Symbol(f"A{number}/USDT") for number in range(500)]
+    amounts = dict.fromkeys(others, Decimal(1))
+    equity = EquityBook(
+        holdings={symbol: Holding(quantity=Decimal(1)) for symbol in others},
+        quotes={"USDT": QuoteEquity(drawdown=Decimal(5))},
+    )
+    state = RiskState(exposure=amounts, equity=equity, unsettled=set(others))
+    limits = RiskLimits(max_drawdown={"USDT": Decimal(5)})
+
+    seen = seen_of(limits, state, second(30))
+
+    assert len(judged_note([second(30)], seen, []).seen) < 600
+    assert told_of(judge_again([second(30)], seen, by_quantity)[0]).code == "max_drawdown"
 
 
 def test_without_a_limit_of_orders_per_minute_none_of_their_moments_is_kept() -> None:
