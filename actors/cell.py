@@ -152,11 +152,10 @@ class Cell:
     @property
     def zombies(self) -> list[Incarnation]:
         """Incarnations that were given up while they executed, and still may."""
-        self._abandoned = [life for life in self._abandoned if life.runs_on]
-        return self._abandoned
+        return [life for life in self._abandoned if life.runs_on]
 
     def abandon(self, life: Incarnation) -> None:
-        """Remember a life that was given up while it executed."""
+        """Remember a life that was given up while it executed; whoever stops the cell alone."""
         self._abandoned = [*self.zombies, life]
 
     def next_life(self) -> Incarnation:

@@ -60,15 +60,19 @@ class LiveGateway(Gateway):
         self._venue = venue
         self._loop = loop
         self._standing: dict[str, Condition] = {}
+        self._telling = threading.Lock()
+        """What lasts is told by the loop as it comes, and anew by the executor's thread: no end
+        before its beginning."""
         self._left = threading.Event()
         venue.follow(self._condition, self._rules)
 
     def take_over(self, epoch: Epoch) -> None:
         """See `Gateway.take_over`; what lasts is told anew, and the markets' rules."""
         super().take_over(epoch)
-        for condition in list(self._standing.values()):
-            self._tell_condition(condition)
-        self._rules(self._venue.markets())
+        with self._telling:
+            for condition in self._standing.values():
+                self._tell_condition(condition)
+            self._tell_rules(self._venue.markets())
 
     def watch(self, symbols: Sequence[Symbol]) -> None:
         """Begin to tell the executor what the account's stream says; until the loop ends."""
@@ -270,13 +274,16 @@ class LiveGateway(Gateway):
 
     def _condition(self, news: Condition) -> None:
         """Tell what begins or ends; trading is halted before the answer that showed it is told."""
+        with self._telling:
+            if news.text:
+                self._standing[news.name] = news
+            else:
+                self._standing.pop(news.name, None)
+            self._tell_condition(news)
         if news.text:
-            self._standing[news.name] = news
             logger.warning("the venue: {}", news.text)
         else:
-            self._standing.pop(news.name, None)
             logger.info("the venue: {} is over", news.name)
-        self._tell_condition(news)
 
     def _tell_condition(self, news: Condition) -> None:
         text = self.clean(news.text)
@@ -285,6 +292,10 @@ class LiveGateway(Gateway):
             self._executor.tell(HaltTrading(reason=text, durable=False))
 
     def _rules(self, markets: Mapping[Symbol, MarketFacts]) -> None:
+        with self._telling:
+            self._tell_rules(markets)
+
+    def _tell_rules(self, markets: Mapping[Symbol, MarketFacts]) -> None:
         for market in markets.values():
             self._executor.tell(MarketRules(instrument=market.instrument))
 

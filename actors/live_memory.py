@@ -1,10 +1,10 @@
 """What a live feed remembers over its restarts."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 
 import msgspec
 
+from actors.inheritance import copy_of
 from decisions.live_feed import LiveBuffer
 from decisions.market_feed import FlowControl
 from exchanges.feed_connection import FeedConnection
@@ -61,7 +61,7 @@ class LiveKept:
 
     def inherit(self) -> LiveMemory:
         """Give a copy for the next incarnation; an abandoned one may still change the old."""
-        self.memory = deepcopy(self.memory)
+        self.memory = copy_of(self.memory)
         return self.memory
 
     def replace(self, connection: FeedConnection) -> None:

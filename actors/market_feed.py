@@ -6,7 +6,6 @@ again what it had not finished. Where it stands outlives its incarnations in a `
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 from actors.actor import Actor
 from actors.address import Address
 from actors.feed_rhythm import FeedRhythm
+from actors.inheritance import copy_of
 from decisions.market_feed import FlowControl, due_ns
 from exchanges.source import GapSpan, MarketSource, SourceStats
 from messages.ids import ActorPath, Symbol, TimestampNs
@@ -43,7 +43,7 @@ class FeedKept:
 
     def inherit(self) -> FeedMemory:
         """Give a copy for the next incarnation; an abandoned one may still change the old."""
-        self.memory = deepcopy(self.memory)
+        self.memory = copy_of(self.memory)
         return self.memory
 
 

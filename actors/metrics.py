@@ -169,7 +169,8 @@ class MetricsActor(Actor):
             count = self._write(islice(gathered, most))
             self._gathered = gathered if count == most else None
             self._has_much = waiting - count >= MUCH
-            if (self._gathered is not None or self._has_much) and not at_once:
+            goes_on = self._gathered is not None or self._has_much
+            if goes_on and not at_once and not self._is_set:
                 self._is_set = True
                 self.ctx.after(PAUSE_NS, GATHER_ON)
             if self._gathered is not None:

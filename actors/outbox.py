@@ -58,7 +58,7 @@ class Outbox:
     def go_on(self) -> None:
         """Hand over what waits as far as there is room."""
         while self.waiting and not self._executor.is_full and not self._ctx.fenced:
-            self._hand_over(self.waiting.popleft())
+            self._hand_over_first()
         if self.waiting:
             self._ctx.after(PAUSE_NS, OFFER_AGAIN)
         else:
@@ -67,10 +67,19 @@ class Outbox:
     def end(self) -> None:
         """Hand over all in an orderly end, for the executor ends later.
 
-        What it has no room for is told of as a message that was lost.
+        What it has no room for is told of as a message that was lost. Who is given up in the
+        middle of it leaves the rest to the next.
         """
-        while self.waiting:
-            self._hand_over(self.waiting.popleft())
+        while self.waiting and not self._ctx.fenced:
+            self._hand_over_first()
+
+    def _hand_over_first(self) -> None:
+        """Let go of it only then: told twice it is a duplicate, and else it would be nowhere."""
+        is_told = self._ctx.tell(self._executor, self.waiting[0])
+        if is_told or not self._ctx.fenced:
+            intent = self.waiting.popleft()
+            if not is_told:
+                self._tell_lost(intent)
 
     def _hand_over(self, intent: Intent) -> None:
         """What is refused all the same is a dead letter already: let the strategy know of it."""

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -30,6 +31,15 @@ class LiveBuffer(msgspec.Struct, kw_only=True):
     """Events up to here happened before the run."""
     dropped_from_ns: TimestampNs | None = None
     """When the first event happened that was dropped and not told of as a gap."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "LiveBuffer":
+        """Copy the row of events and not each, for none changes; of one moment, see `base`."""
+        base, events = -1, deque[MarketEvent]()
+        while base != self.base:
+            base, events = self.base, self.events.copy()
+        return msgspec.structs.replace(
+            self, base=base, events=events, warm_until_ns=self.warm_until_ns.copy()
+        )
 
     @property
     def end(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from decimal import Decimal
 from functools import reduce
@@ -20,6 +21,7 @@ from messages.values import Side
 MOST_TRIES = 2
 """So often an event is shown, each time to another incarnation."""
 _SPARE_EVENTS = 8
+_COPIES = 100
 
 
 class Protected(msgspec.Struct):
@@ -82,7 +84,19 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         return len(self.recent), max(room - _SPARE_EVENTS, 0)
 
     def inherited(self) -> "StrategyMemory":
-        """Give a copy for the next incarnation; an abandoned one may still change the old."""
+        """Give a copy for the next incarnation; an abandoned one may still change the old.
+
+        Where it did so meanwhile, a copy is taken anew: of one moment, or events would be missing.
+        """
+        for _ in range(_COPIES):
+            index = self.next_index
+            with suppress(RuntimeError):  # something changed its size
+                found = self._copied()
+                if self.next_index == index:
+                    return found
+        return self._copied()
+
+    def _copied(self) -> "StrategyMemory":
         wide = None if self.wide is None else self.wide.inherited()
         return msgspec.structs.replace(
             self,

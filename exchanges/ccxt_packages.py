@@ -8,6 +8,7 @@ it comes, the classes too; where its source has another shape nothing is left ou
 
 import re
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,6 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
+_CHANGING = threading.Lock()
 PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 _AN_EXCHANGE = re.compile(
     rb"^from (?:%b)\.(\w+) import \1\b"
@@ -71,9 +73,15 @@ class _Finder(MetaPathFinder):
 @contextmanager
 def without_exchanges() -> Iterator[None]:
     """Have the packages that are imported in the block made so."""
+    if all(name in sys.modules for name in PACKAGES):
+        yield
+        return
     finder = _Finder()
-    sys.meta_path.insert(0, finder)
+    # Lists of its own, for another thread may go through the one there is, and skip what moves.
+    with _CHANGING:
+        sys.meta_path = [finder, *sys.meta_path]
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        with _CHANGING:
+            sys.meta_path = [one for one in sys.meta_path if one is not finder]

@@ -4,6 +4,7 @@ An order's outcome is proved or not (`exchanges.outcomes`); here nothing is prov
 A condition is told when it begins, and again with no text when it is over.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -170,31 +171,39 @@ def over(name: str) -> Condition:
 
 
 class Standing:
-    """The conditions that last now. One thread's."""
+    """The conditions that last now. One thread's, but for `follow`.
+
+    What is told must not block: nothing begins or ends meanwhile, so that no end is told before
+    its beginning.
+    """
 
     def __init__(self) -> None:
         self._standing: dict[str, Condition] = {}
         self._tell: Tell | None = None
+        self._telling = threading.RLock()
 
     def follow(self, tell: Tell) -> None:
         """Tell of what stands now, and of each change from now on."""
-        self._tell = tell
-        for condition in self._standing.values():
-            tell(condition)
+        with self._telling:
+            self._tell = tell
+            for condition in self._standing.values():
+                tell(condition)
 
     def begin(self, condition: Condition) -> bool:
         """Take in what lasts from now on; False when it stood already."""
         if condition.name in self._standing:
             return False
-        self._standing[condition.name] = condition
-        if self._tell is not None:
-            self._tell(condition)
+        with self._telling:
+            self._standing[condition.name] = condition
+            if self._tell is not None:
+                self._tell(condition)
         return True
 
     def end(self, name: str) -> None:
         """Take out what is over, if it stood."""
-        if self._standing.pop(name, None) is not None and self._tell is not None:
-            self._tell(over(name))
+        with self._telling:
+            if self._standing.pop(name, None) is not None and self._tell is not None:
+                self._tell(over(name))
 
     def text(self, name: str) -> str:
         """Give the sentence of one that stands; empty for none."""

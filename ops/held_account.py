@@ -91,7 +91,7 @@ class Account:
 
     def when_barred(self, act: Callable[[str], object]) -> None:
         """Say what is done, on the lease's thread, when nothing may be sent any more."""
-        self._held.keeper.on_barred = act
+        self._held.keeper.when_barred(act)
 
     def lease(self) -> dict[str, Any]:
         """Say how the lease stands, for `health`."""

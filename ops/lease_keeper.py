@@ -26,9 +26,10 @@ class LeaseKeeper:
     """Holds one lease from `start` until `close`. Any thread may ask; its own thread renews.
 
     `on_lost` is called on its thread, with a sentence, when another process has the account: it
-    should end the process and not return. `on_barred` is called there, at most once, when
-    nothing may be sent any more for a reason that will not pass by itself. With `rides_out`, an
-    unusable store does not bar for good: a server comes back, a broken disk does not.
+    should end the process and not return. Who is given to `when_barred` is called, at most once,
+    when nothing may be sent any more for a reason that will not pass by itself. With
+    `rides_out`, an unusable store does not bar for good: a server comes back, a broken disk does
+    not.
     """
 
     def __init__(
@@ -45,7 +46,6 @@ class LeaseKeeper:
         self.lease = lease
         self.problem = ""
         """Why it could not be renewed, while that is so."""
-        self.on_barred: Callable[[str], object] = lambda _: None
         self.on_clock_set: Callable[[], object] = lambda: None
         """Called on its thread, at each look, while the wall clock is to be compared anew."""
         self._timing, self._open_store, self._now = timing, open_store, now
@@ -54,8 +54,18 @@ class LeaseKeeper:
         self._failing_ns = 0
         self._compared: Moment | None = None
         self._told = self._over = self._gives_back = False
+        self._barring = threading.Lock()
+        self._barred = ""
+        self._on_barred: Callable[[str], object] | None = None
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def when_barred(self, act: Callable[[str], object]) -> None:
+        """Have this called with a sentence, on the lease's thread; at once if it is so already."""
+        with self._barring:
+            self._on_barred, why = act, self._barred
+        if why:
+            act(why)
 
     def start(self) -> None:
         """Begin to renew it."""
@@ -186,7 +196,15 @@ class LeaseKeeper:
         if problem and lasts and not self._told and not self._over:
             self._told = True
             why = self.problem or problem
-            self.on_barred(f"the lease of {self.lease.account}: {why}; set it right, start again")
+            self._tell_barred(
+                f"the lease of {self.lease.account}: {why}; set it right, start again"
+            )
+
+    def _tell_barred(self, why: str) -> None:
+        with self._barring:
+            self._barred, act = why, self._on_barred
+        if act is not None:
+            act(why)
 
     def _give_back(self, store: LeaseStore) -> None:
         try:

@@ -1,10 +1,14 @@
 """One rate budget for all of this process that asks one exchange: its limits are an address's."""
 
-from functools import cache, partial
+import threading
+from functools import partial
 from typing import Any
 
 from actors.log import logger
 from exchanges.rate_budget import RateBudget
+
+_budgets: dict[tuple[str, str], RateBudget] = {}
+_making = threading.Lock()
 
 
 def budget_for(exchange: str, settings: dict[str, Any]) -> RateBudget:
@@ -38,6 +42,8 @@ def _tell(exchange: str, http_status: int, seconds: float) -> None:
     logger.warning("{}", _blocked(exchange, http_status, seconds))
 
 
-@cache
-def _budget(exchange: str, where: str) -> RateBudget:  # noqa: ARG001 - what it is kept by
-    return RateBudget(on_blocked=partial(_tell, exchange))
+def _budget(exchange: str, where: str) -> RateBudget:
+    with _making:  # two that ask for it at once share it
+        if (exchange, where) not in _budgets:
+            _budgets[exchange, where] = RateBudget(on_blocked=partial(_tell, exchange))
+        return _budgets[exchange, where]

@@ -44,7 +44,8 @@ def reach(path: Path) -> None:
     folder = path.parent
     _reached[folder] = None
     others = [finder for finder in sys.meta_path if finder is not _BESIDE]
-    sys.meta_path[:] = [*others, _BESIDE]  # the last, also of those that came since
+    # The last, also of those that came since; in a list of its own: another thread may import.
+    sys.meta_path = [*others, _BESIDE]
     for name in sorted(_siblings_of(path)):
         found = _folder_of(name)
         if found != folder and found in _reached:

@@ -15,6 +15,7 @@ from actors.metrics import PAUSE_NS, TURN, TURNS, MetricsActor
 from decisions.metrics import MetricsFold
 from decisions.stages import OK, StageRecord
 from messages.ids import NS_PER_S
+from messages.lifecycle import GatherNow
 from tests.actors.hand_runtime import Driven, HandRuntime
 
 MANY = 10 * TURN
@@ -98,6 +99,21 @@ def test_a_gathering_that_goes_on_is_not_begun_a_second_time(gathering: Begin) -
     runtime, _, notes, lines = gathering(interval_s=1.03)
     note(notes, TURN * (TURNS - 1))
     runtime.run_for(NS_PER_S + 40 * PAUSE_NS)  # the interval ends meanwhile
+    before = lines.stages
+    runtime.run_for(10 * PAUSE_NS)
+
+    assert lines.stages - before == 10 * TURN
+
+
+def test_who_is_asked_to_come_while_it_is_at_it_makes_its_turns_no_faster(
+    gathering: Begin,
+) -> None:
+    runtime, metrics, notes, lines = gathering()
+    note(notes, TURN * (TURNS - 1))
+    runtime.run_for(NS_PER_S)
+    for _ in range(5):
+        metrics.mailbox.put(GatherNow())
+    runtime.run_until_idle()
     before = lines.stages
     runtime.run_for(10 * PAUSE_NS)
 

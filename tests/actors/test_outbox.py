@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors import outbox
 from actors.cell import Cell
+from actors.context import Context
 from actors.strategy import Kept, StrategyActor
 from decisions.strategy import new_memory
 from messages.ids import AccountId, StrategyId
 from messages.market import Trade
-from messages.orders import CancelIntent, OrderUpdate
+from messages.orders import CancelIntent, OrderIntent, OrderUpdate
 from messages.values import OrderState as S
 from messages.values import Side
 from strategies.protocol import Decision, Strategy, market_order
@@ -189,3 +191,31 @@ def test_what_finds_room_waits_for_nothing(crowded: Crowded) -> None:
 
     assert crowded.states() == [S.SENT] * 3
     assert crowded.strategy.problem == ""
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_who_is_given_up_while_it_hands_over_leaves_the_rest_to_the_next(
+    crowded: Crowded, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Taken out first, what was not told by then was nowhere: no dead letter, in no ledger."""
+    crowded.trades(5)
+    crowded.cell.mailbox.capacity = 100
+    life, tell, told = crowded.strategy.life, Context.tell, list[OrderIntent]()
+    assert life is not None
+
+    def fenced_after(ctx: Context, address: Any, message: Any) -> bool:
+        if len(told) == at:
+            life.fenced = True
+        told.append(message)
+        return tell(ctx, address, message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "tell", fenced_after)
+        actor = life.actor_ref._actor_weakref()
+        assert isinstance(actor, StrategyActor)
+        actor.stopping()
+    crowded.runtime.start(crowded.strategy)
+    crowded.start().after(1)
+
+    assert crowded.states() == [S.SENT] * 5
+    assert crowded.lost() == 0

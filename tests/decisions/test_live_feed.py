@@ -1,5 +1,7 @@
 """A bounded, numbered run of live events: what is lost is counted, what is old is history."""
 
+from collections import deque
+from copy import deepcopy
 from decimal import Decimal
 
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from decisions.live_feed import LiveBuffer, Piece
 from messages.ids import NS_PER_S, Symbol, TimestampNs
-from messages.market import Candle
+from messages.market import Candle, MarketEvent
 
 BTC = Symbol("BTC/USDT")
 MINUTE_NS = 60 * NS_PER_S
@@ -98,3 +100,33 @@ def test_pieces_give_every_event_that_is_held_once_in_order(
     assert sum(p.lost for p in found) == (max(first, count - capacity) - first if found else 0)
     for piece in found:
         assert all((e.ts_event_ns < oldest_ns) is piece.is_history for e in piece.events)
+
+
+def test_a_copy_has_the_same_events_under_the_same_numbers_and_nobody_else_adds_to_it() -> None:
+    buffer = buffer_of(5, capacity=3)
+
+    copy = deepcopy(buffer)
+    buffer.add(candle(5))
+
+    assert (copy.base, copy.end) == (2, 5)
+    assert list(copy.events) == [candle(2), candle(3), candle(4)]
+    assert (buffer.base, buffer.end) == (3, 6)
+
+
+def test_a_copy_is_of_one_moment_though_an_abandoned_feed_adds_to_what_is_copied() -> None:
+    buffer = buffer_of(5, capacity=3)
+
+    class Moving(deque[MarketEvent]):
+        moves = 3
+
+        def copy(self) -> "Moving":
+            found = Moving(self)
+            if self.moves:
+                self.moves -= 1
+                buffer.add(candle(buffer.end))
+            return found
+
+    buffer.events = Moving(buffer.events)
+    copy = deepcopy(buffer)
+
+    assert (copy.base, copy.end, list(copy.events)[0]) == (5, 8, candle(5))

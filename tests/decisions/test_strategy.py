@@ -1,5 +1,6 @@
 """A decision becomes one intent under its own key, whatever the batches and whatever dies."""
 
+from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -129,6 +130,28 @@ def test_an_event_whose_intents_were_not_all_told_is_the_next_incarnations() -> 
     assert abandoned.memory.position == 0
     assert [intent.side for intent in again] == [Side.BUY, Side.SELL]
     assert again[0].order_key == first.order_key
+
+
+def test_what_is_inherited_is_of_one_moment_though_the_abandoned_one_goes_on() -> None:
+    """Of two, the event that was taken between them would be shown to no incarnation."""
+    one = run()
+    take_all(one, market([10, 11, 12]))
+
+    class Moving(deque[MarketEvent]):
+        moves = 3
+
+        def copy(self) -> "Moving":
+            found = Moving(self, self.maxlen)
+            if self.moves:
+                self.moves -= 1
+                one.memory.next_index += 1
+                self.append(market([13])[0])
+            return found
+
+    one.memory.recent = Moving(one.memory.recent, one.memory.recent.maxlen)
+    found = one.memory.inherited()
+
+    assert (found.next_index, len(found.recent)) == (6, 6)
 
 
 def test_a_batch_after_a_gap_is_not_taken() -> None:

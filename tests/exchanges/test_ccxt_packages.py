@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -86,3 +87,24 @@ def test_ccxt_that_was_there_before_is_left_as_it_is() -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=True)
 
     assert done.stdout.split() == ["module", "module"]
+
+
+def test_who_imports_on_another_thread_meanwhile_goes_through_a_list_that_does_not_move() -> None:
+    """Of one that does it skips the next finder, and finds no module that is there."""
+    told = run(
+        dedent(
+            """
+            import sys
+            from exchanges.ccxt_packages import without_exchanges
+            before, held = sys.meta_path, [*sys.meta_path]
+            for name in ("ccxt.pro", "never"):
+                sys.modules.pop(name, None)
+                with without_exchanges():
+                    print(sys.meta_path is before, before == held, len(sys.meta_path) - len(held))
+                    import ccxt.pro
+            print(sys.meta_path == held)
+            """
+        )
+    )
+
+    assert told == ["False True 1", "False True 0", "True"]

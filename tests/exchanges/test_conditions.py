@@ -1,5 +1,7 @@
 """What a failed call is a sign of, and how conditions begin and end."""
 
+import threading
+
 import pytest
 
 from exchanges.conditions import (
@@ -82,3 +84,23 @@ def test_who_follows_late_is_told_what_stands() -> None:
     standing.follow(told.append)
 
     assert told == [key]
+
+
+def test_what_ends_while_it_is_told_to_who_begins_to_follow_is_told_as_over_after_it() -> None:
+    """Told the other way round it would stand for ever in front of whoever listens."""
+    standing, told = Standing(), list[Condition]()
+    standing.begin(key_refused("binance", evidence("AuthenticationError")))
+    (name,) = standing.all
+    ends = threading.Thread(target=standing.end, args=(name,))
+
+    def listen(condition: Condition) -> None:
+        if not told:
+            ends.start()
+            ends.join(0.05)  # it would have ended by then
+        told.append(condition)
+
+    standing.follow(listen)
+    ends.join(20)
+
+    assert [bool(one.text) for one in told] == [True, False]
+    assert standing.all == {}

@@ -65,7 +65,7 @@ class Scene:
         self.keeper = LeaseKeeper(
             self.shelf[ACCOUNT], self.now, TIMING, lambda: self.store, lambda: self.now, self._lose
         )
-        self.keeper.on_barred = self.barred.append
+        self.keeper.when_barred(self.barred.append)
         self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]  # planted
 
     def _lose(self, sentence: str) -> None:
@@ -110,6 +110,17 @@ def scene() -> Iterator[Scene]:
     yield made
     made.store.passing.set()
     made.keeper.close(give_back=False)
+
+
+def test_who_asks_late_hears_at_once_that_nothing_may_be_sent_any_more() -> None:
+    """A start asks once it has looked at the exchange: it went by unheard, and no halt came."""
+    scene = Scene()
+    late: list[str] = []
+    scene.keeper._tell_barred("the lease of main: the disk is broken")
+
+    scene.keeper.when_barred(late.append)
+
+    assert (scene.barred, late) == ([*late], ["the lease of main: the disk is broken"])
 
 
 def test_it_is_renewed_by_itself(scene: Scene) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from exchanges.rate_budget import Urgency
+from exchanges.rate_budget import RateBudget, Urgency
+from ops import rate_budgets
 from ops.rate_budgets import blocked_text, budget_for
 
 HERE = {"urls": {"api": {"public": "http://127.0.0.1:1"}}, "timeout": 5_000}
@@ -15,6 +18,25 @@ ELSEWHERE = {"urls": {"api": {"public": "http://127.0.0.1:2"}}}
 
 def test_whoever_reaches_the_same_address_shares_a_budget() -> None:
     assert budget_for("binance", HERE) is budget_for("binance", ALSO_HERE)
+
+
+def test_two_that_ask_for_it_first_at_one_moment_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two, each would go on after the exchange had told the other to stay away."""
+    asks = threading.Barrier(2, timeout=20)
+
+    class Slow(RateBudget):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            threading.Event().wait(0.05)
+            super().__init__(*given, **named)
+
+    def ask(_: int) -> RateBudget:
+        asks.wait()
+        return budget_for("binance", {"hostname": "asked for twice"})
+
+    monkeypatch.setattr(rate_budgets, "RateBudget", Slow)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(ask, range(2))
+    assert one is other
 
 
 def test_another_exchange_or_address_has_its_own() -> None:
