@@ -129,4 +129,4 @@ def test_a_copy_is_of_one_moment_though_an_abandoned_feed_adds_to_what_is_copied
     buffer.events = Moving(buffer.events)
     copy = deepcopy(buffer)
 
-    assert (copy.base, copy.end, list(copy.events)[0]) == (5, 8, candle(5))
+    assert (copy.base, copy.end, next(iter(copy.events))) == (5, 8, candle(5))
