@@ -110,6 +110,8 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
+        if self.ctx.fenced:
+            return  # it took too long: all that is kept is its successor's
         self._use(
             ExecutorDesks(
                 self.ctx,
@@ -119,10 +121,11 @@ class ExecutorActor(Actor):
                 is_away=lambda: self._away is not None,
             )
         )
-        self._held, messages = self._kept.take()
+        self._held, messages = self._kept.take(self.ctx)
         self._desk.telling |= self._kept.telling  # until they are told: this start may fail
-        self._kept.telling = self._desk.telling
-        self.ctx.hand_back(messages)
+        if not self.ctx.fenced:
+            self._kept.telling = self._desk.telling
+        self.ctx.hand_on(messages)
         self._settling.begin(self._held)
         self._cancels.recover()
         self._tell_left()
@@ -190,8 +193,8 @@ class ExecutorActor(Actor):
             self._ledger.close()
 
     def _give_back(self) -> None:
-        self._held, messages = self._kept.take()
-        self.ctx.hand_back(messages)
+        self._held, messages = self._kept.take(self.ctx)
+        self.ctx.hand_on(messages)
 
     def inspect(self) -> dict[str, Any]:
         """Give the stops that are kept, what each protects, and the orders that are being ended."""

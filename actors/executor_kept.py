@@ -2,7 +2,7 @@
 
 import threading
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from actors.operator_board import OperatorBoard
 from decisions.exit_book import ExitBook
@@ -14,6 +14,18 @@ from messages.values import Instrument
 
 GROUP_LIMIT = 256
 """How many messages share one commit at most."""
+
+
+class Incarnation(Protocol):
+    """One of the executor's."""
+
+    @property
+    def epoch(self) -> int:
+        """The higher, the younger."""
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it was given up."""
 
 
 class Held:
@@ -38,6 +50,8 @@ class ExecutorKept:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = Held()
+        self._epoch = 0
+        """Whose hold it is."""
         self.instruments: dict[Symbol, Instrument] = {}
         """The markets' rules, as a real venue told them last."""
         self.seen: dict[Symbol, tuple[Decimal, TimestampNs]] = {}
@@ -61,9 +75,16 @@ class ExecutorKept:
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 
-    def take(self) -> tuple[Held, list[Message]]:
-        """Begin a hold; give all of the one before, once."""
+    def take(self, who: Incarnation) -> tuple[Held, list[Message]]:
+        """Begin a hold; give all of the one before, once, and nothing to who was given up.
+
+        That one may come back at any moment, from a start that took too long: what is held then
+        is its successor's, who could hold nothing any more.
+        """
         with self._lock:
+            if who.fenced or who.epoch < self._epoch:
+                return Held(), []
+            self._epoch = who.epoch
             before, self._held = self._held, Held()
         handed = [*before.stash, *before.in_hand]
         if before.first is not None and all(one is not before.first for one in handed):

@@ -182,6 +182,8 @@ class ExitDesk:
             self._decide_now(ready)
         for intent in self._book.due(self._instruments, self._seen, now_ns):
             self._decide([intent])
+            if self._ctx.fenced:
+                return  # what is due next is its successor's
         if self._book.short or self._said:
             self._say()
 

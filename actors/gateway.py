@@ -88,12 +88,16 @@ class Gateway(ABC):
         """Fence off every older incarnation: what it queued and has not begun is dropped.
 
         Raises:
-            ActorUnavailable: one of them hangs in the middle of a commit.
+            ActorUnavailable: one of them hangs in the middle of a commit; or it was replaced.
         """
         if not self._writing.acquire(timeout=TAKE_OVER_S):
             raise ActorUnavailable("the replaced executor still hangs in a commit to the ledger")
-        self._epoch = epoch
-        self._writing.release()
+        try:
+            if epoch < self._epoch:  # it was given up while it waited
+                raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")
+            self._epoch = epoch
+        finally:
+            self._writing.release()
 
     @contextmanager
     def holding(self, epoch: Epoch) -> Iterator[None]:

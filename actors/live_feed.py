@@ -96,6 +96,9 @@ class LiveFeedActor(Actor):
         self._late = LateEvents(self.ctx.path)
         self._interrupted = {} if memory.place else dict(memory.traded_ns)
         connection = self._connection = self._connect()
+        if self.ctx.fenced:  # it took too long: the connection that is kept is its successor's
+            connection.close(0)
+            return
         self._kept.replace(connection)
         put, epoch = self._cell.mailbox.put, self.ctx.epoch
         clean = self._cell.clean

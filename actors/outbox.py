@@ -46,6 +46,11 @@ class Outbox:
         else:
             self._lose(intent)
 
+    def leave(self, intent: Intent) -> None:
+        """Leave to the next what this one could perhaps not tell any more; twice is a duplicate."""
+        if intent not in self.waiting:
+            self.waiting.append(intent)
+
     def _wait(self, intent: Intent) -> None:
         if not self.waiting:
             self._ctx.after(PAUSE_NS, OFFER_AGAIN)

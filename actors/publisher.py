@@ -99,6 +99,9 @@ class PublisherActor(Actor):
     def started(self) -> None:
         """Connect; the feed sees a new incarnation, and tells again what was not stored."""
         connection = self._connection = self._connect()
+        if self.ctx.fenced:  # it took too long: the connection that is kept is its successor's
+            connection.close(0)
+            return
         self._kept.replace(connection)
         put, epoch, clean = self._cell.mailbox.put, self.ctx.epoch, self._cell.clean
 

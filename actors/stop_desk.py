@@ -210,11 +210,13 @@ class StopDesk:
 
     def _tell(self, message: StopActed) -> None:
         if not self._ctx.fenced:
-            self._told[message.order_key] = abs(message.change)
-            if len(self._told) > MOST_TOLD:
-                for key in [key for key in self._told if key not in self.book.entry_of]:
-                    del self._told[key]
             self._tell_now(message)
+        if self._ctx.fenced:
+            return  # perhaps nobody was told: its successor tells of it, and twice counts once
+        self._told[message.order_key] = abs(message.change)
+        if len(self._told) > MOST_TOLD:
+            for key in [key for key in self._told if key not in self.book.entry_of]:
+                del self._told[key]
 
     def _tell_now(self, message: StopActed) -> None:
         """Tell it now, or once the strategy is back: else its position would be wrong for ever."""
@@ -227,10 +229,15 @@ class StopDesk:
             self._ctx.tell(strategy, message)
 
     def _tell_late(self) -> None:
-        waiting = self._untold[:]
-        self._untold.clear()
-        for message in waiting:
-            self._tell_now(message)
+        for message in self._untold[:]:
+            strategy = self._strategies.get(message.strategy_id)
+            if strategy is not None and strategy.is_out:
+                continue
+            if strategy is not None:
+                self._ctx.tell(strategy, message)
+            if self._ctx.fenced:
+                return
+            self._untold.remove(message)
 
     def _say_waiting(self, *, may_send: bool) -> None:
         if not may_send:

@@ -130,6 +130,8 @@ class StrategyActor(Actor):
                     if self.ctx.stages is not None:
                         self._note_decision(intent, NO_FEED)
                     outbox.send(intent)
+                    if self.ctx.fenced:
+                        outbox.leave(intent)  # nobody is shown its event again
             case OrderUpdate():
                 self.ctx.note(message)
                 run.update(message)

@@ -277,21 +277,41 @@ def test_a_loss_limit_that_is_taken_away_leaves_nothing_that_a_later_one_would_b
     assert not without.inside(lambda it: it._book.note("equity"))
 
 
+class Life:
+    """An incarnation of an executor."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch, self.fenced = epoch, False
+
+
 def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_next_holds(
     desk: OrderPath,
 ) -> None:
     first, second, third = (desk.intent(number) for number in (1, 2, 3))
     kept = ExecutorKept()
-    old, _ = kept.take()
+    old, _ = kept.take(Life(1))
     assert kept.hold(old, None, [first])
-    new, taken = kept.take()
+    new, taken = kept.take(Life(2))
     assert taken == [first]
     assert kept.hold(new, None, [second])
 
     assert not kept.hold(old, None, [third])
     old.in_hand = []
 
-    assert kept.take()[1] == [second]
+    assert kept.take(Life(3))[1] == [second]
+
+
+@pytest.mark.parametrize("is_fenced", [True, False])
+def test_who_comes_back_from_a_start_that_took_too_long_takes_nothing_from_its_successor(
+    desk: OrderPath, is_fenced: bool
+) -> None:
+    kept, late = ExecutorKept(), Life(1)
+    late.fenced = is_fenced
+    new, _ = kept.take(Life(2))
+    assert kept.hold(new, None, [desk.intent(1)])
+
+    assert kept.take(late)[1] == []
+    assert kept.hold(new, None, [desk.intent(2)])
 
 
 def test_who_waits_until_all_is_settled_says_what_the_venue_says_instead(desk: OrderPath) -> None:
