@@ -205,7 +205,7 @@ def test_who_is_given_up_while_it_hands_over_leaves_the_rest_to_the_next(
 
     def fenced_after(ctx: Context, address: Any, message: Any) -> bool:
         if len(told) == at:
-            life.fenced = True
+            crowded.runtime.fence(crowded.strategy)
         told.append(message)
         return tell(ctx, address, message)
 
