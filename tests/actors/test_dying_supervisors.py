@@ -37,18 +37,18 @@ def test_a_dying_supervisor_stops_its_children_in_reverse(world: World, script: 
 
 
 def test_mail_of_grandchildren_outlives_the_restart_of_their_supervisor(
-    world: World, script: Script
+    timed: World, script: Script
 ) -> None:
-    world.boot(branch("mid", probe("a", script), world=world), backoff=SLOW_RETRY)
+    timed.boot(branch("mid", probe("a", script), world=timed), backoff=SLOW_RETRY)
 
-    world.address("mid").tell(InjectCrash(reason="drill"))
-    world.settle(lambda: world.cell("mid").state is ActorState.BACKOFF)
-    assert world.address("mid/a").tell(Note(text="patient"))
-    world.until_running("mid/a", 2)
-    world.ask("mid/a", Ping())
+    timed.address("mid").tell(InjectCrash(reason="drill"))
+    timed.settle(lambda: timed.cell("mid").state is ActorState.BACKOFF)
+    assert timed.address("mid/a").tell(Note(text="patient"))
+    timed.until_running("mid/a", 2)
+    timed.ask("mid/a", Ping())
 
     assert script.notes == ["patient"]
-    assert world.dead("mid/a") == {}
+    assert timed.dead("mid/a") == {}
 
 
 def test_a_supervisor_that_starts_too_slowly_is_given_up_with_all_it_started(

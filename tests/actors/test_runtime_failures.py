@@ -313,10 +313,10 @@ def test_a_dead_peer_costs_the_sender_nothing(world: World, script: Script) -> N
     assert world.dead("a") == {"poison": 1, "ended": 1}
 
 
-def test_a_stopped_child_in_backoff_says_so(world: World, script: Script) -> None:
-    world.boot(probe("a", script), backoff=SLOW_RETRY)
+def test_a_stopped_child_in_backoff_says_so(timed: World, script: Script) -> None:
+    timed.boot(probe("a", script), backoff=SLOW_RETRY)
 
-    world.address("a").tell(Raise())
+    timed.address("a").tell(Raise())
 
-    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
-    assert "restarts in" in world.cell("a").problem
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
+    assert "restarts in" in timed.cell("a").problem

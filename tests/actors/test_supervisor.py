@@ -98,18 +98,18 @@ def test_a_supervisor_may_wait_for_ever_for_a_supervisor_and_five_seconds_for_a_
 
 
 def test_a_supervisor_that_stops_while_a_child_waits_for_its_restart(
-    world: World, script: Script
+    timed: World, script: Script
 ) -> None:
-    world.boot(probe("a", script), backoff=SLOW_RETRY)
-    world.address("a").tell(Raise())
-    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+    timed.boot(probe("a", script), backoff=SLOW_RETRY)
+    timed.address("a").tell(Raise())
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
 
-    world.runtime.stop(world.root, 5 * NS_PER_S)
-    world.pass_time(500)
+    timed.runtime.stop(timed.root, 5 * NS_PER_S)
+    timed.pass_time(500)
 
-    assert world.cell("a").state is ActorState.STOPPED
-    assert world.cell("a").epoch == 1
-    assert world.address("a").tell(Note(text="gone")) is False
+    assert timed.cell("a").state is ActorState.STOPPED
+    assert timed.cell("a").epoch == 1
+    assert timed.address("a").tell(Note(text="gone")) is False
 
 
 def test_terminate_and_restart_by_name(world: World, script: Script) -> None:
@@ -124,16 +124,16 @@ def test_terminate_and_restart_by_name(world: World, script: Script) -> None:
 
 
 def test_a_child_that_was_terminated_in_its_backoff_stays_down(
-    world: World, script: Script
+    timed: World, script: Script
 ) -> None:
-    world.boot(probe("a", script), backoff=SLOW_RETRY)
-    world.address("a").tell(Raise())
-    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+    timed.boot(probe("a", script), backoff=SLOW_RETRY)
+    timed.address("a").tell(Raise())
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
 
-    world.ask("root", TerminateChild(child="a"))
-    world.pass_time(500)
+    timed.ask("root", TerminateChild(child="a"))
+    timed.pass_time(500)
 
-    assert (world.cell("a").state, world.cell("a").epoch) == (ActorState.STOPPED, 1)
+    assert (timed.cell("a").state, timed.cell("a").epoch) == (ActorState.STOPPED, 1)
 
 
 def test_what_a_supervisor_cannot_do_it_refuses_and_lives_on(world: World, script: Script) -> None:

@@ -142,27 +142,27 @@ def test_backoff_doubles_has_half_jitter_and_begins_again_after_a_good_life(
     assert len(set(waits)) == 6
 
 
-def test_a_backoff_blocks_nobody(world: World, script: Script) -> None:
+def test_a_backoff_blocks_nobody(timed: World, script: Script) -> None:
     well = Script()
-    world.boot(probe("a", script), probe("b", well), backoff=SLOW_RETRY)
+    timed.boot(probe("a", script), probe("b", well), backoff=SLOW_RETRY)
 
-    world.address("a").tell(Raise())
-    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+    timed.address("a").tell(Raise())
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
 
-    states = {row.child: row.state for row in world.children()}
+    states = {row.child: row.state for row in timed.children()}
     assert states == {"a": ActorState.BACKOFF, "b": ActorState.RUNNING}
-    assert world.ask("b", Note(text="well")) == ("well", 1)
+    assert timed.ask("b", Note(text="well")) == ("well", 1)
 
 
-def test_mail_that_comes_during_a_backoff_is_handled_after_it(world: World, script: Script) -> None:
-    world.boot(probe("a", script), backoff=SLOW_RETRY)
-    world.address("a").tell(Raise())
-    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+def test_mail_that_comes_during_a_backoff_is_handled_after_it(timed: World, script: Script) -> None:
+    timed.boot(probe("a", script), backoff=SLOW_RETRY)
+    timed.address("a").tell(Raise())
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
 
-    assert world.address("a").tell(Note(text="patient"))
-    world.settle(lambda: script.notes == ["patient"])
+    assert timed.address("a").tell(Note(text="patient"))
+    timed.settle(lambda: script.notes == ["patient"])
 
-    assert world.cell("a").epoch == 2
+    assert timed.cell("a").epoch == 2
 
 
 def test_a_later_sibling_never_starts_before_the_one_it_waits_for(

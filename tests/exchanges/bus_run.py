@@ -22,7 +22,7 @@ from tests.exchanges.told import Told
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 MINUTE_NS = 60 * NS_PER_S
 BEGIN_NS = 1_704_067_200 * NS_PER_S
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 def candle(minute: int, symbol: Symbol = BTC, begin_ns: int = BEGIN_NS, **changes: Any) -> Candle:

@@ -124,7 +124,7 @@ def test_killed_before_anything_was_canceled_it_is_halted_and_proved_without_a_p
     until_resting(bot)
     for operation in ("open_orders", "cancel"):
         run.exchange.arm(Plan(fault=Fault.HANG_BEFORE, operation=operation, times=None))
-    code, view = halt(run_dir, "--timeout", "1")
+    code, view = halt(run_dir, "--timeout", "5")
     assert (code, view["proved"], view["on_disk"]) == (1, False, True)
     assert len(open_at(run)) >= 2
 

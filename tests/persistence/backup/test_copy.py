@@ -91,7 +91,9 @@ def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        sizes = []
+        pause, sizes = threading.Event(), []
+        while not (written or problems):
+            pause.wait(0.01)
         for number in range(10):
             copy = tmp_path / f"copy{number}"
             mark = back_up(path, copy, NOW, halt)
@@ -99,7 +101,6 @@ def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
             assert mark.orders == len(orders)
             assert {one.state for one in orders[:-1]} <= {OrderState.SENT}
             sizes.append(len(orders))
-        pause = threading.Event()
         for _ in range(3_000):  # an order that the last copy has may still be under way
             if written > sizes[-1] or problems:
                 break
