@@ -128,7 +128,7 @@ def _whole(report: OrderReport, more: dict[TradeId, Fill]) -> OrderReport:
     summed = sum((fill.quantity for fill in ordered), NOTHING)
     filled = max(report.filled_quantity, summed)
     average = report.average_price
-    if len(ordered) == 1 and ordered[0].quantity == filled:
+    if filled and len(ordered) == 1 and ordered[0].quantity == filled:
         # The same numbers, and not others like them: a thousand ended orders are remembered.
         filled, average = ordered[0].quantity, ordered[0].price
     elif filled and summed == filled:

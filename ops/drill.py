@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ops.drill_life import Nursery
 
 JOBS_PER_CPU = 4
-PLAYS = 3
 CANDLES = 100
 ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
 """How much market is tried until a strategy sends two orders."""
@@ -197,7 +196,7 @@ def _rehearser(
     replacing, leaving = replace_setting(setting), exit_setting(setting)
     resting = find_baseline(canceling) if with_cancels else baseline
 
-    def once(case: AnyCase) -> "Result":
+    def one(case: AnyCase) -> "Result":
         match case:
             case CancelCase():
                 return rehearse_cancel(canceling, resting, case)
@@ -209,26 +208,7 @@ def _rehearser(
                 return rehearse_exit(leaving, case)
         return rehearse(setting, baseline, case)
 
-    return until_rehearsed(once, setting.over)
-
-
-def until_rehearsed(
-    once: "Callable[[AnyCase], Result]", over: threading.Event
-) -> "Callable[[AnyCase], Result]":
-    """Play a case anew that did not come to what it is about: on a busy machine one overtakes it.
-
-    `PLAYS` times at most; what is wrong in any other way stays as it is found.
-    """
-
-    def patiently(case: AnyCase) -> "Result":
-        result = once(case)
-        for _ in range(PLAYS - 1):
-            if not result.shows_nothing or over.is_set():
-                break
-            result = once(case)
-        return result
-
-    return patiently
+    return one
 
 
 def _usual_jobs() -> int:

@@ -11,7 +11,7 @@ from messages.ids import ClientOrderId
 from messages.order_states import RESTING_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import UNSEEN, arm_placing, disturb
-from ops.drill_case import UNREHEARSED, Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Baseline, Rehearsal, Result, Setting
 from ops.drill_life import Life
 from ops.drill_person import CancelingPerson, HaltingPerson, Stage
 from ops.drill_resting import CANDLES, RESTING, resting_config
@@ -63,7 +63,7 @@ class CancelRehearsal(Rehearsal):
         person = self._person
         wrong = list(person.problems)
         if not self._rests:
-            wrong.append(f"the orders did not come to rest{UNREHEARSED}")
+            wrong.append("the orders did not come to rest: nothing was rehearsed")
         elif person.stage is Stage.ORDERED:
             wrong.append(f"never proved: {person.last_text or 'nothing was told'}")
         elif person.stage is Stage.RESUMING:
@@ -73,7 +73,7 @@ class CancelRehearsal(Rehearsal):
         if isinstance(person, HaltingPerson):
             wrong += person.left_while_halted()
         if self._rests and not self._struck():
-            wrong.append(f"{self._case.fault} did not strike{UNREHEARSED}")
+            wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
         return wrong
 
     def run(self, point: StrEnum | None, blow: Blow) -> bool:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +82,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     sent: frozenset[ClientOrderId]
 
 
-UNREHEARSED = ": nothing was rehearsed"
-
-
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How one case ended."""
 
@@ -105,11 +101,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether nothing broke the promise."""
         return not self.problems
-
-    @property
-    def shows_nothing(self) -> bool:
-        """Whether all that is wrong is that it did not come to what was to be rehearsed."""
-        return not self.passed and all(one.endswith(UNREHEARSED) for one in self.problems)
 
 
 def find_baseline(setting: Setting) -> Baseline:
@@ -138,12 +129,6 @@ def rehearse(setting: Setting, baseline: Baseline, case: Case) -> Result:
         return rehearsal.play()
 
 
-def _free(folder: Path, name: str) -> Path:
-    """Give a place that no earlier play of the same name has."""
-    again = (folder / f"{name}-{play}" for play in count(2))
-    return next(path for path in chain([folder / name], again) if not path.exists())
-
-
 class Rehearsal:
     """Owns the exchange, the run directory and the living process."""
 
@@ -167,7 +152,7 @@ class Rehearsal:
         undisturbed = f"undisturbed-{self._setting.candles}"
         name = str(self._case).replace("/", "-") if self._case else undisturbed
         self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
-        self._run_dir = _free(self._setting.keep or Path(self._folder.name), name)
+        self._run_dir = (self._setting.keep or Path(self._folder.name)) / name
         self._serving = running_exchange(_exchange_settings(self._setting))
         self._exchange: RunningExchange = self._serving.__enter__()
         return self
@@ -204,7 +189,7 @@ class Rehearsal:
         entries = self.entries()
         wrong = self.problems(baseline.sent, entries)
         if point is not None and not self._reached:
-            wrong.append(f"the order did not come by {point}{UNREHEARSED}")
+            wrong.append(f"the order did not come by {point}: nothing was rehearsed")
         wrong += self._wrong_besides(entries)
         if self._failed:
             wrong.append(self._failed)
@@ -224,7 +209,7 @@ class Rehearsal:
         sent, *asked = self._exchange.exchange.armed()  # a list may tell what a question would
         if sent.struck and (not asked or any(armed.struck for armed in asked)):
             return []
-        return [f"{case.fault} did not strike{UNREHEARSED}"]
+        return [f"{case.fault} did not strike: nothing was rehearsed"]
 
     def _result(
         self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float

@@ -15,7 +15,7 @@ from exchanges.local.faults_streams import USER, StreamFault, StreamPlan
 from messages.errors import LedgerUnavailable
 from messages.exact import NOTHING
 from messages.values import OrderState, Side
-from ops.drill_case import UNREHEARSED, Baseline, Result, Setting
+from ops.drill_case import Baseline, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of
 from ops.drill_leaving import CANDLES, PART, QUANTITY, leaving_config
@@ -156,7 +156,7 @@ class ExitRehearsal(LedRehearsal):
         if left < selling:
             return [f"{bought:f} was bought, {sold:f} is sold, and {selling:f} is for sale"]
         if bought != QUANTITY:
-            return [f"{bought:f} of {QUANTITY:f} were bought{UNREHEARSED}"]
+            return [f"{bought:f} of {QUANTITY:f} were bought: nothing was rehearsed"]
         if left < DUST or self._leaves.client_order_id in self._dead:
             return []
         failed = any(

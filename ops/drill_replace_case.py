@@ -16,7 +16,7 @@ from messages.exact import NOTHING
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import SEEN_BY_STREAM, UNSEEN, disturb
-from ops.drill_case import UNREHEARSED, Baseline, Result, Setting
+from ops.drill_case import Baseline, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
 from ops.drill_led_case import AT_REST, LedRehearsal
@@ -123,7 +123,7 @@ class ReplaceRehearsal(LedRehearsal):
     def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:
         wrong = self._wrong_orders()
         if not self._rested:
-            return [*wrong, f"the first did not come to rest{UNREHEARSED}"]
+            return [*wrong, "the first did not come to rest: nothing was rehearsed"]
         if self._waits():
             wrong.append("a decision still waits until another order has ended")
         orders = self._local.orders()
@@ -135,7 +135,7 @@ class ReplaceRehearsal(LedRehearsal):
             if not any(entry.decided_at_ns >= later for entry in entries):
                 wrong.append("nothing was decided afterwards: trading does not go on")
         if not self._struck():
-            wrong.append(f"{self._case.fault} did not strike{UNREHEARSED}")
+            wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
         return wrong
 
     def _wrong_orders(self) -> list[str]:

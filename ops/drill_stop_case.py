@@ -15,7 +15,7 @@ from messages.errors import LedgerUnavailable
 from messages.ids import ClientOrderId
 from messages.stops import Stop, StopState
 from messages.values import OrderState, Side
-from ops.drill_case import UNREHEARSED, Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Baseline, Rehearsal, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
 from ops.drill_life import Life
@@ -127,7 +127,7 @@ class StopRehearsal(Rehearsal):
     def _wrong_sums(self) -> list[str]:
         bought, sold, selling = self.traded()
         if not bought:
-            return [f"nothing was bought{UNREHEARSED}"]
+            return ["nothing was bought: nothing was rehearsed"]
         left = bought - bought * FEE - sold
         if left < selling:
             return [f"{bought:f} was bought, {sold:f} is sold, and {selling:f} is for sale"]

@@ -90,7 +90,7 @@ class Account:
         return partial(SqliteLedger, self.run_dir.ledger, self._writer)
 
     def when_barred(self, act: Callable[[str], object]) -> None:
-        """Say what is done, on the lease's thread, when nothing may be sent any more."""
+        """Say what is done when nothing may be sent any more; see `LeaseKeeper.when_barred`."""
         self._held.keeper.when_barred(act)
 
     def lease(self) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def when_barred(self, act: Callable[[str], object]) -> None:
-        """Have this called with a sentence, on the lease's thread; at once if it is so already."""
+        """Have this called with a sentence: on the lease's thread, or here at once if it is so."""
         with self._barring:
             self._on_barred, why = act, self._barred
         if why:

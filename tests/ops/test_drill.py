@@ -1,6 +1,5 @@
 """The parts of the crash rehearsal that need no process: its faults, its words, its refusals."""
 
-import threading
 from io import StringIO
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
-from decisions.drill import Blow, Case, Point
 from decisions.drill_cancel import CANCEL_FAULTS, Kind
 from decisions.drill_faults import FAULTS, Outcome
 from exchanges.local.calls import BEFORE
@@ -164,46 +162,3 @@ def test_when_all_passed_the_last_line_says_so() -> None:
 def test_a_strategy_that_sends_nothing_is_told_what_to_change() -> None:
     with pytest.raises(DataError, match="sends no order in 3 candles"):
         drill(DrillOptions(candles=3, cases=("in_fence/none/kill",)))
-
-
-def played(*problems: str) -> Result:
-    return Result(
-        case="a case",
-        at_exchange=1,
-        expected="1",
-        state="filled",
-        placements=1,
-        lives=1,
-        seconds=0.5,
-        problems=problems,
-    )
-
-
-NOT_COME_BY = "the order did not come by answer_told: nothing was rehearsed"
-
-
-@pytest.mark.parametrize(
-    ("plays", "ends"),
-    [
-        ([(), ("two orders",)], ()),
-        ([(NOT_COME_BY,), ()], ()),
-        ([(NOT_COME_BY,)] * 3 + [()], (NOT_COME_BY,)),
-        ([(NOT_COME_BY, "two orders"), ()], (NOT_COME_BY, "two orders")),
-        ([(NOT_COME_BY,), ("two orders",), ()], ("two orders",)),
-    ],
-)
-def test_a_case_that_did_not_come_to_what_it_is_about_is_played_anew_and_no_other(
-    plays: list[tuple[str, ...]], ends: tuple[str, ...]
-) -> None:
-    left = iter(plays)
-    patiently = command.until_rehearsed(lambda _: played(*next(left)), threading.Event())
-
-    assert patiently(Case(Point.ANSWER_TOLD, "none", Blow.KILL)).problems == ends
-
-
-def test_a_case_that_nobody_waits_for_any_more_is_not_played_anew() -> None:
-    over = threading.Event()
-    over.set()
-
-    once = command.until_rehearsed(lambda _: played(NOT_COME_BY), over)
-    assert once(Case(Point.ANSWER_TOLD, "none", Blow.KILL)).shows_nothing
