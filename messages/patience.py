@@ -58,7 +58,7 @@ class Stillness:
 
 
 class Patience:
-    """Looks after what goes on between `begin` and `end`, inside `watching`.
+    """Looks after the work that is done `over` it, inside `watching`.
 
     `work` is what ends where the process has to be left, which `last_word` is told. `beat` is
     called at each look, so it falls silent in a call into C that looks at no signal: who hears it
@@ -103,20 +103,39 @@ class Patience:
                 left_s = max(left_s - (time.monotonic() - began_s), 0.001)
                 signal.setitimer(signal.ITIMER_REAL, left_s, every_s)
 
+    def over(
+        self,
+        work: Callable[[], Given],
+        mark: Callable[[], object] | None = None,
+        what: Callable[[], str] = str,
+    ) -> Given:
+        """Do it, interrupted where it does not come back; no look comes behind its end.
+
+        Without a mark nothing counts until the work says `begin`.
+
+        Raises:
+            Hung: it was interrupted; or what it raises.
+        """
+        try:
+            if mark is not None:
+                self.begin(mark, what)
+            return work()
+        finally:
+            self._end()
+
     def begin(self, mark: Callable[[], object], what: Callable[[], str]) -> None:
         """Begin to count. `mark` is another value when it came on; `what` says what it is at."""
         self._stillness.begin(mark())
         self._ignored = 0
         self._mark, self._what = mark, what
 
-    def end(self) -> None:
-        """It is through."""
+    def _end(self) -> None:
         self._mark = None
         self._stillness.begin(None)
 
-    def _look(self, _: int, __: FrameType | None) -> None:
+    def _look(self, _: int, frame: FrameType | None) -> None:
         self._beat()
-        if self._mark is None:
+        if self._mark is None or not _is_work(frame):
             return
         still_s = self._stillness.look(self._mark())
         if not still_s:
@@ -131,6 +150,22 @@ class Patience:
         text = f"{self._what()} does not come back within {self.limit_s:g} s, and catches whatever"
         self._last_word(f"{text} interrupts it: the {self._work} ends here")
         os._exit(self._exit_code)
+
+
+_BESIDE_THE_WORK = (Patience.over.__code__, Patience._end.__code__)
+
+
+def _is_work(frame: FrameType | None) -> bool:
+    """Tell whether it is the work that is interrupted.
+
+    It may have come back, or a look may have come during another one, which may have come behind
+    the work's end: what was raised there would come out of it a second time.
+    """
+    if frame is not None and frame.f_code in _BESIDE_THE_WORK:
+        return False
+    while frame is not None and frame.f_code is not Patience._look.__code__:
+        frame = frame.f_back
+    return frame is None
 
 
 _LOOKING = 0
@@ -165,15 +200,11 @@ def loaded(patience: Patience, load: Callable[[], Given], what: str = "loading i
         ConfigError: it loops or waits; or what `load` raises.
     """
     told = f"a strategy's file: {what}"
-    patience.begin(lambda: None, lambda: told)
     try:
-        return load()
+        return patience.over(load, lambda: None, lambda: told)
     except Hung as error:
-        patience.end()  # or it would interrupt what follows, too
         text = f"{told} did not end within {patience.limit_s:g} s"
         raise ConfigError([f"{text}: {last_line(error)}"]) from error
-    finally:
-        patience.end()
 
 
 def last_line(error: Hung) -> str:

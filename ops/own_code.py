@@ -36,15 +36,13 @@ def in_time(work: Callable[[], Given], uses: str, was: str, hang_after_s: int) -
         max(LIMIT_S, hang_after_s), work="command", last_word=_say, exit_code=EXIT_USAGE
     )
     with patience.watching():
-        patience.begin(lambda: None, lambda: _stuck(uses, line_of_stack(sys._getframe(), file)))
         try:
-            return work()
+            return patience.over(
+                work, lambda: None, lambda: _stuck(uses, line_of_stack(sys._getframe(), file))
+            )
         except Hung as error:
-            patience.end()  # or it would interrupt what follows, too
             line = line_of(error, file) or last_line(error)
             raise DidNotEnd([_told(uses, was, patience.limit_s, line)]) from None
-        finally:
-            patience.end()
 
 
 def _told(uses: str, was: str, limit_s: float, line: str) -> str:

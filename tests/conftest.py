@@ -1,6 +1,7 @@
 """What every test is kept from: the state of a user, and the pace of the machine."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,10 @@ settings.register_profile(
     else int(os.environ.get("WATCHKEEPER_EXAMPLES", "100")),
 )
 settings.load_profile("watchkeeper")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Begun in the background of a script, where a shell has it ignored, as all children would.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get("WATCHKEEPER_LEAN_CCXT"):
     with suppress(VenueRefused):

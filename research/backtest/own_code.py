@@ -111,15 +111,11 @@ def in_time(own: OwnCode, patience: Patience, work: Callable[[], Given]) -> Give
     Raises:
         ConfigError: one did not.
     """
-    patience.begin(own.mark, own.here)
     try:
-        return work()
+        return patience.over(work, own.mark, own.here)
     except Hung as error:
-        patience.end()  # or it would interrupt what follows, too
         text = own.where(error, patience.limit_s)
         raise ConfigError([f"{text}: mend it there, or give it longer (--event-limit-s)"]) from None
-    finally:
-        patience.end()
 
 
 def _line_now(call: FrameType | None, frame: FrameType) -> str:

@@ -60,17 +60,18 @@ class GivenUp(Exception):
 
 def refusal(plan: Plan, params: Mapping[str, Mapping[str, Any]], patience: Patience) -> str:
     """Say why a strategy does not take these values; empty when all do."""
-    patience.begin(lambda: None, lambda: f"a strategy that is made with {params_text(params)}")
-    try:
+    made_with = params_text(params)
+
+    def make() -> None:
         for one in plan.strategies:
             with_params(one, params.get(one.id, {})).build()
+
+    try:
+        patience.over(make, lambda: None, lambda: f"a strategy that is made with {made_with}")
     except ConfigError as error:
         return "; ".join(error.problems)
     except Hung as error:
-        patience.end()  # or it would interrupt what follows, too
         return f"making it did not end within {patience.limit_s:g} s ({last_line(error)})"
-    finally:
-        patience.end()
     return ""
 
 

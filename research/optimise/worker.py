@@ -86,12 +86,9 @@ def _in_time(patience: Patience, work: Work, data: memoryview, task: Task, ask: 
         patience.begin(own.mark, own.here)
 
     try:
-        return attempt(work, data, task, ask, watched)
+        return patience.over(lambda: attempt(work, data, task, ask, watched))
     except Hung as error:
-        patience.end()  # or it would interrupt what is said of it, too
         return Ended(task.ticket, End.FAILED, seen[0].where(error, patience.limit_s))
-    finally:
-        patience.end()
 
 
 def _listen(arriving: Iterator[bytes], heard: "SimpleQueue[Order | Answer]") -> None:

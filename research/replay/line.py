@@ -176,14 +176,14 @@ class Line:
     def _patiently(self, showing: Showing, taken: Taken, until: int) -> None:
         settings = self._settings
         patience, who = settings.patience, f"strategy {settings.id}, {taken.place}"
-        patience.begin(self._life.next_index, lambda: f"{who}: {self._on(taken)}:")
         try:
-            self._go_through(showing, taken, until)
+            patience.over(
+                lambda: self._go_through(showing, taken, until),
+                self._life.next_index,
+                lambda: f"{who}: {self._on(taken)}:",
+            )
         except Hung as error:
-            patience.end()  # or it would interrupt what is said of it, too
             self._hung(showing, taken, error)
-        finally:
-            patience.end()
 
     def _go_through(self, showing: Showing, taken: Taken, until: int) -> None:
         if isinstance(taken.message, _TOLD_OF):
@@ -286,9 +286,8 @@ class Line:
             index, where = run.memory.next_index, run.line_of(error)
             text += f" ({where})" if where else ""
             with suppress(Hung):  # its objects' texts are its code too
-                patience.begin(lambda: None, lambda: f"strategy {self._settings.id}: what it holds")
-                state = self._life.state()
-            patience.end()
+                what = f"strategy {self._settings.id}: what it holds"
+                state = patience.over(self._life.state, lambda: None, lambda: what)
         event = event_of(taken, index)
         odd = Odd(index, event, None, None, text, state, has_hung=True)
         missing = showing.stop_at(odd)

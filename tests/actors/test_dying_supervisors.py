@@ -72,7 +72,7 @@ def test_a_supervisor_that_starts_too_slowly_is_given_up_with_all_it_started(
         probe("slow", slow, actor_class=Slow),
         probe("b", b),
         world=threads,
-        start_timeout_ms=200,
+        start_timeout_ms=2_000,
     )
     threads.boot(probe("other", script), mid, tolerant_start=True)
     threads.until_running("mid/b", 1)

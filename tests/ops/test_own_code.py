@@ -52,11 +52,10 @@ def test_of_a_file_that_was_interrupted_nothing_is_left(file: Path) -> None:
 def test_under_the_limit_of_a_backtest_that_one_holds(file: Path) -> None:
     uses, its_own = f"{file}:Mine", Patience(0.05)
 
-    with its_own.watching():
-        its_own.begin(lambda: None, str)
-        with pytest.raises(Hung):
-            in_time(lambda: class_from_file(uses), uses, "loaded", 10)
-        its_own.end()
+    with its_own.watching(), pytest.raises(Hung):
+        its_own.over(
+            lambda: in_time(lambda: class_from_file(uses), uses, "loaded", 10), lambda: None
+        )
 
 
 def test_another_thread_is_not_interrupted(file: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_live_market_on_paper_its_backtest_and_its_replay_decide_the_same(
     run_dir = tmp_path / "run"
     with running_exchange(seed=5, speed=SPEED) as exchange:
         config = config_file(tmp_path, exchange, symbols=["BTC/USDT"])
-        assert start(config, "--max-events", "32").end()[0] == 0
+        assert start(config, "--max-events", "80").end()[0] == 0
 
     assert cli.main(["journal", str(run_dir), "--candles", "BTC/USDT"]) == 0
     rows, told = capsys.readouterr()

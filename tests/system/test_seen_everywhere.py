@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,12 +119,14 @@ def assert_as_published(run_dir: Path, *answers: str) -> list[dict[str, Any]]:
 
 
 def test_a_crash_and_refusals_and_rejects_are_seen_everywhere(scene: Scene) -> None:
-    bot = scene.begin("--max-events", "40")
+    bot = scene.begin()
     bot.until(lambda: (scene.folder / "crashed").exists())
     bot.until(lambda: {"refused", "rejected"} <= {order["state"] for order in bot.of("order")})
     health = scene.command("health", "--run-dir", str(scene.run_dir), "--errors")
     asked = scene.command("health", "--run-dir", str(scene.run_dir), "--errors", "--json")
-    assert bot.end()[0] == 0
+    lines_file = scene.run_dir / "metrics.ndjson"
+    bot.until(lambda: '"kind":"interval"' in lines_file.read_text())
+    assert bot.end(signal.SIGTERM)[0] == 0
     left = scene.command("health", "--run-dir", str(scene.run_dir), "--json")
     nowhere = scene.command("health", "--run-dir", str(scene.folder / "nowhere"), "--json")
     lines = assert_as_published(scene.run_dir, asked, left, nowhere)

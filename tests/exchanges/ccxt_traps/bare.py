@@ -28,8 +28,9 @@ def bare(run: RunningExchange, story: Story, **config: Any) -> Any:
     return asyncio.run(play())
 
 
-async def limit(client: Any, name: str = "bare") -> Any:
-    return await client.create_order(BTC, "limit", "buy", "0.002", "50000", {"clientOrderId": name})
+async def limit(client: Any, name: str = "bare", **more: Any) -> Any:
+    params = {"clientOrderId": name} | more
+    return await client.create_order(BTC, "limit", "buy", "0.002", "50000", params)
 
 
 async def market(client: Any, name: str = "bare") -> Any:

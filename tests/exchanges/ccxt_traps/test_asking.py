@@ -24,12 +24,12 @@ pytestmark = pytest.mark.slow
 def test_trap_order_not_found_is_no_proof(
     run: RunningExchange, opened: Desk, resting: NewOrder
 ) -> None:
-    run.exchange.arm(Plan(fault=Fault.DELAYED_DELIVERY, operation="place", delay_ms=1_200))
+    run.exchange.arm(Plan(fault=Fault.DELAYED_DELIVERY, operation="place", delay_ms=4_000))
 
     async def ask_too_early(client: Any) -> tuple[str, str]:
         usual_ms, client.timeout = client.timeout, HASTE_MS
         with pytest.raises(ccxt.RequestTimeout):
-            await limit(client)
+            await limit(client, recvWindow=20_000)
         client.timeout = usual_ms
         params = {"clientOrderId": "bare"}
         try:
