@@ -6,19 +6,20 @@ it: stale or backoff. Whether it lives is judged by `feed_oversight`; one that d
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import Random
 from typing import Any
 
 from exchanges.ccxt_call import recorded
 from exchanges.ccxt_client import check_decoder, close_client, open_client
-from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
+from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import Stale
+from exchanges.feed_followers import Followers
 from exchanges.feed_line import Line, Tell
-from exchanges.feed_oversight import UNANSWERED_MAX, Oversight
+from exchanges.feed_oversight import Oversight
 from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
@@ -31,7 +32,6 @@ from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
 
 _POLL_S = 0.02
 """ccxt has no event for "connected"."""
-_BARS_AT_ONCE = 3
 
 
 class CcxtFeed:
@@ -140,7 +140,9 @@ class CcxtFeed:
                 await self.open()
             for line in self._lines:
                 line.interrupted()
-            tasks = [asyncio.ensure_future(one) for one in [*self._followers(), self._live()]]
+            following = self._following()
+            coroutines = [*following.of(self._lines), self._live(following.streams)]
+            tasks = [asyncio.ensure_future(one) for one in coroutines]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             faults = [_first(fault) for fault in faults_of(tasks)]
             unlisted = next(filter(_is_of_a_symbol, faults), None)
@@ -188,79 +190,21 @@ class CcxtFeed:
             for line in self._all_lines:
                 self._client.trades.pop(line.symbol, None)
 
-    def _followers(self) -> list[Coroutine[Any, Any, None]]:
-        """Give what waits for each stream, and polls where there is none."""
-        client, found = self._client, []
-        for line in self._lines:
-            if stream_of(client, Channel.CANDLES):
-                found.append(self._follow_candles(line))
-            if Channel.TRADES in self._streams():
-                found.append(self._follow_trades(line))
-            elif Channel.TRADES in self._request.channels:
-                found.append(self._polling(self._poll_trades, line))
-            if Channel.TICKS in self._streams():
-                found.append(self._follow_ticks(line))
-            elif Channel.TICKS in self._request.channels:
-                found.append(self._polling(self._poll_tick, line))
-        return found
-
-    def _streams(self) -> set[Channel]:
-        """Give the channels that are streamed; trades also where they stand in for candles."""
-        wanted = set(self._request.channels)
-        if stream_of(self._client, Channel.CANDLES) is None:
-            wanted.add(Channel.TRADES)
-        return {channel for channel in wanted if stream_of(self._client, channel)}
-
-    async def _follow_candles(self, line: Line) -> None:
-        client, timeframe = self._client, self._request.timeframe
-        while True:
-            rows = list(await client.watch_ohlcv(line.symbol, timeframe))
-            # An update of an older bar is in ccxt's cache, and not in what it returns.
-            cached = (client.ohlcvs.get(line.symbol) or {}).get(timeframe) or ()
-            line.take_bars([*list(cached)[-_BARS_AT_ONCE:], *rows], self._venue_now_ns())
-
-    async def _follow_trades(self, line: Line) -> None:
-        client = self._client
-        while True:
-            rows = list(await client.watch_trades(line.symbol))
-            cached = client.trades.get(line.symbol)
-            if cached is not None:  # all of it is in `rows`, or was before
-                cached.clear()
-            line.stream_trades(rows, self._venue_now_ns())
-
-    async def _follow_ticks(self, line: Line) -> None:
-        client = self._client
-        by_book = stream_of(client, Channel.TICKS) == "watchOrderBook"
-        while True:
-            if by_book:
-                line.take_tick(await client.watch_order_book(line.symbol), self._utc_ns())
-            else:
-                for row in (await client.watch_bids_asks([line.symbol])).values():
-                    line.take_tick(row, self._utc_ns())
-
-    async def _polling(self, poll: Callable[[Line], Awaitable[None]], line: Line) -> None:
-        missed = 0
-        while True:
-            await asyncio.sleep(self._patience.poll_ms / 1000)
-            try:
-                await poll(line)
-                missed = 0
-            except Exception:
-                missed += 1
-                if missed >= UNANSWERED_MAX:
-                    raise
-
-    async def _poll_trades(self, line: Line) -> None:
-        await line.poll_trades(self._client, self._settings.exchange, self._venue_now_ns())
-
-    async def _poll_tick(self, line: Line) -> None:
-        await line.poll_tick(self._client, self._utc_ns())
+    def _following(self) -> Followers:
+        return Followers(
+            self._client,
+            self._settings.exchange,
+            self._request,
+            self._patience.poll_ms,
+            self._venue_now_ns,
+            self._utc_ns,
+        )
 
     # ------------------------------------------------------------ candles, completed by REST
 
-    async def _live(self) -> None:
+    async def _live(self, streams: set[Channel]) -> None:
         """Wait for the streams, ask for what was missed, then keep up."""
-        streams, exchange = self._streams(), self._settings.exchange
+        exchange = self._settings.exchange
         if streams:
             await self._connected()
         self._phases.say(FeedPhase.BACKFILLING)
