@@ -30,9 +30,9 @@ from ops.drill_cases import AnyCase, chosen_cases, parse_any
 from persistence.secret_files import take_secret_files
 
 if TYPE_CHECKING:
-    from ops.drill_case import Baseline, Result, Setting
     from ops.drill_ledger import Database
     from ops.drill_life import Nursery
+    from ops.drill_setting import Baseline, Result, Setting
 
 JOBS_PER_CPU = 4
 CANDLES = 100
@@ -133,7 +133,8 @@ def _prepared(
     Raises:
         DataError: it sends nothing, or fails.
     """
-    from ops.drill_case import Baseline, Setting, find_baseline
+    from ops.drill_case import find_baseline
+    from ops.drill_setting import Baseline, Setting
 
     choices = ENOUGH if options.candles is None else (options.candles,)
     for candles in choices:

@@ -11,10 +11,11 @@ from messages.ids import ClientOrderId
 from messages.order_states import RESTING_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import UNSEEN, arm_placing, disturb
-from ops.drill_case import Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Rehearsal
 from ops.drill_life import Life
 from ops.drill_person import CancelingPerson, HaltingPerson, Stage
 from ops.drill_resting import CANDLES, RESTING, resting_config
+from ops.drill_setting import Baseline, Result, Setting
 from persistence.ledger import LedgerEntry
 
 _AT_REST = RESTING_STATES | {OrderState.REFUSED}

@@ -2,15 +2,12 @@
 
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
@@ -35,17 +32,15 @@ from messages.exact import NOTHING
 from messages.exit_codes import EXIT_EXHAUSTED
 from messages.ids import ClientOrderId, Symbol, base_of, quote_of
 from messages.values import OrderState, Side
-from ops.config import Config
 from ops.drill_child import Job
 from ops.drill_faults import arm
-from ops.drill_ledger import Database
-from ops.drill_life import Life, Nursery
+from ops.drill_life import Life
+from ops.drill_setting import Baseline, Result, Setting
 from ops.drill_traps import Target
 from ops.run_files import LEDGER
 from persistence.ledger import LedgerEntry, read_orders
 from persistence.ledger_place import LedgerPlace
 
-SETTLE_LIMIT_S = 45.0
 STOP_LIMIT_S = 40.0
 CALM_S = 0.3
 """How long all must have been well before it is believed."""
@@ -53,54 +48,6 @@ LIVES_MAX = 4
 _POLL_S = 0.1
 _DELAYED = frozenset({Fault.DELAYED_DELIVERY, Fault.DELAYED_ENGINE})
 _PLENTY = Decimal(1_000_000_000)
-
-
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What all cases of one rehearsal share."""
-
-    config_path: Path | None
-    config: Config
-    candles: int
-    seed: int | None
-    nursery: Nursery
-    settle_limit_s: float = SETTLE_LIMIT_S
-    keep: Path | None = None
-    """Where run directories are left for a look; None: nowhere."""
-    cancels: bool = False
-    """Whether orders of its own rest and are canceled, instead of the config's being sent."""
-    database: Database | None = None
-    """Where the ledgers are; None: each in its run directory's file."""
-    over: threading.Event = msgspec.field(default_factory=threading.Event)
-    """Set when nobody waits for the results any more: every process is ended at once."""
-
-
-class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """What an undisturbed run decides and sends."""
-
-    target: Target | None
-    """The second decision that is sent, or the only one; None: there is none."""
-    sent: frozenset[ClientOrderId]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How one case ended."""
-
-    case: str
-    at_exchange: int
-    expected: str
-    """How many orders the ledger says the exchange has: 0, 1, or 0..1 while it is not known."""
-    state: str
-    placements: int
-    """How many requests to place it arrived."""
-    lives: int
-    seconds: float
-    """From the blow, or without one from the start, until all was settled."""
-    problems: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing broke the promise."""
-        return not self.problems
 
 
 def find_baseline(setting: Setting) -> Baseline:

@@ -15,13 +15,13 @@ from exchanges.local.faults_streams import USER, StreamFault, StreamPlan
 from messages.errors import LedgerUnavailable
 from messages.exact import NOTHING
 from messages.values import OrderState, Side
-from ops.drill_case import Baseline, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of
 from ops.drill_leaving import CANDLES, PART, QUANTITY, leaving_config
 from ops.drill_led_case import AT_REST, LedRehearsal
 from ops.drill_life import Life
 from ops.drill_replaced import target_of
+from ops.drill_setting import Baseline, Result, Setting
 from ops.drill_stop_case import AHEAD_MS, FEE
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry

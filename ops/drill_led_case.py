@@ -8,8 +8,9 @@ from decisions.drill import Blow
 from decisions.drill_exit import ExitCase
 from decisions.drill_replace import ReplaceCase
 from messages.order_states import FINAL_STATES, RESTING_STATES
-from ops.drill_case import CALM_S, Baseline, Rehearsal, Setting
+from ops.drill_case import CALM_S, Rehearsal
 from ops.drill_life import Life
+from ops.drill_setting import Baseline, Setting
 from persistence.ledger import LedgerEntry
 
 AT_REST = FINAL_STATES | RESTING_STATES

@@ -16,12 +16,12 @@ from messages.exact import NOTHING
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import SEEN_BY_STREAM, UNSEEN, disturb
-from ops.drill_case import Baseline, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
 from ops.drill_led_case import AT_REST, LedRehearsal
 from ops.drill_life import Life
 from ops.drill_replaced import CANDLES, QUANTITY, decided_at, replaced_config, target_of
+from ops.drill_setting import Baseline, Result, Setting
 from ops.drill_stop_case import AHEAD_MS
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader

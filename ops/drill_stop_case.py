@@ -15,10 +15,11 @@ from messages.errors import LedgerUnavailable
 from messages.ids import ClientOrderId
 from messages.stops import Stop, StopState
 from messages.values import OrderState, Side
-from ops.drill_case import Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Rehearsal
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
 from ops.drill_life import Life
+from ops.drill_setting import Baseline, Result, Setting
 from ops.drill_stopped import CANDLES, names_of, stopped_config
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry

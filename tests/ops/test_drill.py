@@ -16,9 +16,9 @@ from messages.ids import ClientOrderId
 from ops import drill as command
 from ops.drill import DrillOptions, drill
 from ops.drill_cancel_faults import cancel_plans
-from ops.drill_case import Result
 from ops.drill_child import RECV_WINDOW_MS, SETTLE_MS, TIMEOUT_MS
 from ops.drill_faults import INSIDE_MS, LAG_MS, OUTSIDE_MS, plans_of
+from ops.drill_setting import Result
 
 NAME = ClientOrderId("wk1")
 PASSED = Result(

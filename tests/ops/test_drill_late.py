@@ -13,8 +13,9 @@ import strategies
 from decisions.drill import Blow, parse_case
 from messages.values import OrderState
 from ops.config import demo_config
-from ops.drill_case import Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Rehearsal
 from ops.drill_life import Nursery
+from ops.drill_setting import Baseline, Result, Setting
 from ops.drill_traps import Target
 from persistence.ledger import SqliteLedger
 from tests.persistence.conftest import make_claim, make_step

@@ -5,8 +5,8 @@ from pathlib import Path
 import strategies
 from ops.config import demo_config, load
 from ops.drill import CANDLES
-from ops.drill_case import Setting
 from ops.drill_life import Nursery
+from ops.drill_setting import Setting
 
 JOBS = 3
 MUTANTS = Path(__file__).with_name("drill_mutants.py")

@@ -1,0 +1,62 @@
+"""What the cases of one rehearsal share, and how one of them ended."""
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from messages.ids import ClientOrderId
+from ops.config import Config
+from ops.drill_ledger import Database
+from ops.drill_life import Nursery
+from ops.drill_traps import Target
+
+SETTLE_LIMIT_S = 45.0
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What all cases of one rehearsal share."""
+
+    config_path: Path | None
+    config: Config
+    candles: int
+    seed: int | None
+    nursery: Nursery
+    settle_limit_s: float = SETTLE_LIMIT_S
+    keep: Path | None = None
+    """Where run directories are left for a look; None: nowhere."""
+    cancels: bool = False
+    """Whether orders of its own rest and are canceled, instead of the config's being sent."""
+    database: Database | None = None
+    """Where the ledgers are; None: each in its run directory's file."""
+    over: threading.Event = msgspec.field(default_factory=threading.Event)
+    """Set when nobody waits for the results any more: every process is ended at once."""
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undisturbed run decides and sends."""
+
+    target: Target | None
+    """The second decision that is sent, or the only one; None: there is none."""
+    sent: frozenset[ClientOrderId]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How one case ended."""
+
+    case: str
+    at_exchange: int
+    expected: str
+    """How many orders the ledger says the exchange has: 0, 1, or 0..1 while it is not known."""
+    state: str
+    placements: int
+    """How many requests to place it arrived."""
+    lives: int
+    seconds: float
+    """From the blow, or without one from the start, until all was settled."""
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing broke the promise."""
+        return not self.problems
