@@ -83,16 +83,19 @@ def strategy_of(desk: OrderPath, build: Callable[[], Strategy], kept: Kept) -> A
     return cell
 
 
-@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "wide", "managing"])
 def test_a_decision_on_a_tick_of_a_strategy_that_was_given_up_over_it_is_its_successors(
-    tmp_path: Path, is_wide: bool
+    tmp_path: Path, kind: str
 ) -> None:
     """It was counted and never sent: an exit decided so would have stayed held."""
-    desk = OrderPath(tmp_path, max_decision_age_ns=AGE_NS).start()
-    kept, hangs = Kept(new_memory(0)), [True]
+    manages = kind == "managing"
+    managed = [StrategyId("one")] if manages else []
+    desk = OrderPath(tmp_path, max_decision_age_ns=AGE_NS, managed=managed).start()
+    kept, hangs = Kept(new_memory(0, manages_orders=manages)), [True]
 
     class Once(Strategy):
-        timer_s = 3_600 if is_wide else 0
+        timer_s = 3_600 if kind == "wide" else 0
+        manages_orders = manages
 
         def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Decision]:
             if hangs:
@@ -115,8 +118,11 @@ def test_a_decision_on_a_tick_of_a_strategy_that_was_given_up_over_it_is_its_suc
     desk.runtime.start(cell)
     desk.after(1)
 
-    assert kept.memory.position == 1
     assert (len(desk.orders()), len(desk.gateway.sent)) == (1, 1)
+    if kept.memory.managed is None:
+        assert kept.memory.position == 1
+    else:  # one that manages its orders counts what has filled
+        assert list(kept.memory.managed.open) == list(desk.orders())
 
 
 @pytest.mark.parametrize("is_late", [False, True])
