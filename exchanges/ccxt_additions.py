@@ -12,10 +12,15 @@ from typing import Any
 from exchanges.ccxt_call import check_current_way, current_call
 from exchanges.ccxt_guard import is_guarded
 from exchanges.ccxt_session import watch
+from exchanges.outcomes import THROTTLES
 from exchanges.rate_budget import RateBudget, Urgency
-from exchanges.responses import response_of
+from exchanges.responses import Response, response_of
 from exchanges.venue_loop import faults_of
 
+_ERRORS_FROM, _TOO_FAST = 400, 429
+"""What HTTP says of it, for those who say it in a 200: Kraken and HTX."""
+_TOO_FAST_WORDS = frozenset({"api-request-too-many-requests"})
+"""For which ccxt has no class."""
 _Exchange: Any = object
 """Stands for the class of an exchange, which a client puts here: ccxt's, without types."""
 
@@ -59,6 +64,8 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
         try:
             return await super().fetch(url, method, headers, body)
         except Exception as error:
+            if call is not None and _too_fast(error, call.response):
+                self.budget.heard(_TOO_FAST, None)
             _hide(error, self.hidden)
             raise
 
@@ -140,6 +147,14 @@ def _let_go(socket: Any) -> None:
     error = socket.connection.exception() if socket.connection is not None else None
     if error is not None:
         error.__traceback__ = error.__context__ = None
+
+
+def _too_fast(error: Exception, seen: Response | None) -> bool:
+    """Whether a reply that looks well says that we ask too often."""
+    if seen is None or seen.http_status >= _ERRORS_FROM:
+        return False
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return not THROTTLES.isdisjoint(kinds) or seen.code in _TOO_FAST_WORDS
 
 
 def _hide(error: Exception, secrets: tuple[str, ...]) -> None:

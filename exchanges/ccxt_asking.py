@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
-from exchanges.ccxt_parse import Unclear
+from exchanges.ccxt_numbers import Unclear
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
 

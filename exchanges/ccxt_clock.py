@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import GateLimits, check_answer, difference_of, vagueness_of
-from exchanges.ccxt_parse import Unclear
+from exchanges.ccxt_numbers import Unclear
 from exchanges.conditions import CLOCK, Standing, clocks_differ
 from exchanges.skew import Skew
 

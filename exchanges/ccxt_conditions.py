@@ -13,7 +13,8 @@ from typing import Any
 
 from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
-from exchanges.ccxt_parse import Unclear, market_of
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import market_of
 from exchanges.conditions import (
     AWAY,
     CLOCK,

@@ -25,6 +25,9 @@ def constructor_config(settings: CcxtSettings, capability: Capability | None) ->
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         "ordersLimit": KEPT_ORDERS,
         "OHLCVLimit": KEPT_BARS,
+        # Of OKX all kinds of markets would be followed, and one that is not loaded break it.
+        "watchOrders": {"type": "spot"},
+        "watchMyTrades": {"type": "spot"},
         "useCcxtTradeId": False,  # only REST's trades would have it, and not the stream's
         # Of a market (no capability) 1,000 may come at once; the feed empties it as it reads.
         **({} if capability is None else {"tradesLimit": KEPT_TRADES}),

@@ -10,7 +10,8 @@ from exchanges.away import is_away, is_passing
 from exchanges.capabilities import Capability
 from exchanges.ccxt_account import questions_of
 from exchanges.ccxt_call import Call, recorded
-from exchanges.ccxt_parse import Unclear, market_of
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import market_of
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.facts import MarketFacts, VenueFacts
 from exchanges.outcomes import Evidence

@@ -9,7 +9,8 @@ import msgspec
 
 from exchanges.capabilities import Capability, Lookup
 from exchanges.ccxt_call import Call, recorded
-from exchanges.ccxt_parse import Raw, Unclear, fill_of, own_fills, report_of
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import Raw, fill_of, own_fills, report_of
 from exchanges.outcomes import Answer, judge_query
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown

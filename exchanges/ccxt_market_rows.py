@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from exchanges.candle_builder import Bar
-from exchanges.ccxt_parse import milliseconds_ns
+from exchanges.ccxt_numbers import milliseconds_ns
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, Symbol, TimestampNs
 from messages.market import Tick, Trade

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from exchanges.ccxt_fees import fee_of
+from exchanges.ccxt_numbers import Unclear, milliseconds_ns, number
 from exchanges.facts import AccountTrade, Balance, MarketFacts
 from exchanges.protocol import NewOrder
 from messages.exact import NOTHING
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId, VenueOrderId
+from messages.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from messages.orders import Fill, OrderReport
 from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
 
@@ -27,35 +29,9 @@ _FILLED_IN_ALL = ("accBaseVolume", "cum_qty")
 _IN_MATCH = "EXPIRED_IN_MATCH"
 """Binance's own word, for which ccxt says no more than that the order has expired."""
 _MET_OUR_OWN = "self-trade prevention: it would have traded with another order of this account"
-_TIME_IN_FORCE = {TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
-
-
-class Unclear(ValueError):
-    """The exchange's answer cannot be read as what it should be; nothing is known from it."""
-
-
-def number(value: Any) -> Decimal | None:
-    """Read a finite number that came as text or as an int; None for none.
-
-    Raises:
-        Unclear: it is something else.
-    """
-    if value is None:
-        return None
-    if isinstance(value, bool | float):
-        raise Unclear(f"{value!r} is not exact")
-    try:
-        read = Decimal(value)
-    except (InvalidOperation, TypeError, ValueError) as error:
-        raise Unclear(f"{value!r} is not a number") from error
-    if not read.is_finite():
-        raise Unclear(f"{value!r} is not a number")
-    return read
-
-
-def milliseconds_ns(value: Any, otherwise: int = 0) -> TimestampNs:
-    """Turn ccxt's milliseconds into nanoseconds."""
-    return TimestampNs(value * NS_PER_MS if isinstance(value, int) and value > 0 else otherwise)
+_TIME_IN_FORCE = {TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
+"""Good till canceled is what all take where nothing is said; to KuCoin's unified account ccxt sends
+none of which it is said."""
 
 
 def state_of(order: Raw) -> OrderState:
@@ -65,7 +41,7 @@ def state_of(order: Raw) -> OrderState:
         Unclear: the status is missing, or none that ccxt documents.
     """
     status = order.get("status")
-    filled, amount = filled_of(order), number(order.get("amount"))
+    filled, amount = filled_of(order), _amount_of(order)
     if status in _OPEN:
         return OrderState.PARTIALLY_FILLED if filled > NOTHING else OrderState.ACCEPTED
     if status == "closed":
@@ -79,18 +55,35 @@ def state_of(order: Raw) -> OrderState:
     raise Unclear(f"order status {status!r}")
 
 
+def _amount_of(order: Raw) -> Decimal | None:
+    """Give what an order is of; ccxt takes what Bitget's unified account has spent for that."""
+    own = _own(order)
+    is_unified = bool(own.get("cumExecQty") and own.get("qty"))
+    return number(own["qty"] if is_unified else order.get("amount"))
+
+
+def _average_of(order: Raw) -> Decimal | None:
+    average = number(order.get("average"))
+    own = _own(order)
+    return number(own.get("avgPrice") or None) if not average and own.get("cumExecQty") else average
+
+
+def _own(order: Raw) -> Raw:
+    """Give the exchange's own words for it."""
+    told = order.get("info")
+    return told if isinstance(told, Mapping) else {}
+
+
 def _is_active(order: Raw) -> bool:
     """Whether the exchange says that an order can still fill: KuCoin's with a part canceled."""
-    told = order.get("info")
-    return isinstance(told, Mapping) and True in (told.get("active"), told.get("isActive"))
+    own = _own(order)
+    return True in (own.get("active"), own.get("isActive"))
 
 
 def _has_ended(order: Raw) -> bool:
     """Whether the exchange's own word says so where ccxt has none: Gate's of a killed FOK."""
-    told = order.get("info")
-    if not isinstance(told, Mapping):
-        return False
-    return told.get("status") in ("canceled", "cancelled") or told.get("event") == "finish"
+    own = _own(order)
+    return own.get("status") in ("canceled", "cancelled") or own.get("event") == "finish"
 
 
 def filled_of(order: Raw) -> Decimal:
@@ -102,8 +95,7 @@ def filled_of(order: Raw) -> Decimal:
     Raises:
         Unclear: it is not a number.
     """
-    told = order.get("info")
-    own = told if isinstance(told, Mapping) else {}
+    own = _own(order)
     for name in _FILLED_IN_ALL:
         if own.get(name) not in (None, ""):
             return number(str(own[name])) or NOTHING
@@ -115,8 +107,7 @@ def name_of(order: Raw) -> str:
 
     ccxt takes Kraken's number of the user for it in streams, HTX's not at all.
     """
-    told = order.get("info")
-    own = told if isinstance(told, Mapping) else {}
+    own = _own(order)
     if "order_userref" in own:
         return str(own.get("cl_ord_id") or "")
     return str(order.get("clientOrderId") or own.get("clientOrderId") or "")
@@ -138,7 +129,7 @@ def report_of(
     named = client_order_id or name_of(order)
     if not order.get("id") or not order.get("symbol"):
         raise Unclear("an order without id or symbol")
-    filled, average = filled_of(order), number(order.get("average"))
+    filled, average = filled_of(order), _average_of(order)
     told_at = order.get("lastUpdateTimestamp") or order.get("lastTradeTimestamp")
     return OrderReport(
         client_order_id=ClientOrderId(named),
@@ -156,10 +147,8 @@ def report_of(
 
 def _why_ended(order: Raw) -> str:
     """Say why the venue itself ended an order, where it tells; in streams under a short name."""
-    told = order.get("info")
-    if not isinstance(told, Mapping):
-        return ""
-    return _MET_OUR_OWN if _IN_MATCH in (told.get("status"), told.get("X")) else ""
+    own = _own(order)
+    return _MET_OUR_OWN if _IN_MATCH in (own.get("status"), own.get("X")) else ""
 
 
 def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
@@ -173,28 +162,17 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
     price, quantity = number(trade.get("price")), number(trade.get("amount"))
     if not trade.get("id") or price is None or quantity is None:
         raise Unclear("a trade without id, price or quantity")
-    fee = _fee_of(trade)
+    fee, fee_currency = fee_of(trade)
     maker = trade.get("takerOrMaker") == "maker"
     return Fill(
         trade_id=TradeId(str(trade["id"])),
         price=price,
         quantity=quantity,
-        fee=number(fee.get("cost")) or NOTHING,
-        fee_currency=str(fee.get("currency") or ""),
+        fee=fee,
+        fee_currency=fee_currency,
         liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
         ts_event_ns=milliseconds_ns(trade.get("timestamp") or otherwise_ms),
     )
-
-
-def _fee_of(trade: Raw) -> Raw:
-    """Give the one fee of a trade; where several are told, the first that is not nothing.
-
-    Gate tells that of the currency bought, 0, and that of the tokens it was paid in.
-    """
-    fee: Raw = trade.get("fee") or {}
-    if fee.get("cost") is not None:
-        return fee
-    return next((one for one in trade.get("fees") or () if number(one.get("cost"))), fee)
 
 
 def own_fills(order: Raw) -> tuple[Fill, ...]:
@@ -281,7 +259,8 @@ def request_of(order: NewOrder) -> tuple[str, str, str, str, str | None, dict[st
     price = None
     if order.order_type is OrderType.LIMIT and order.limit_price is not None:
         price = plain(order.limit_price)
-        params["timeInForce"] = _TIME_IN_FORCE[order.time_in_force]
+        if order.time_in_force in _TIME_IN_FORCE:
+            params["timeInForce"] = _TIME_IN_FORCE[order.time_in_force]
     return (
         str(order.symbol),
         order.order_type.value,

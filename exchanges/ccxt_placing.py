@@ -10,7 +10,8 @@ from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_lookup import OrderLookup
-from exchanges.ccxt_parse import Unclear, number, off_grid, own_fills, report_of, request_of
+from exchanges.ccxt_numbers import Unclear, number
+from exchanges.ccxt_parse import off_grid, own_fills, report_of, request_of
 from exchanges.outcomes import (
     Knowledge,
     error_of,

@@ -14,7 +14,8 @@ from exchanges.capabilities import Capability
 from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_guard import Misrouted
-from exchanges.ccxt_parse import Unclear, number, off_grid, request_of
+from exchanges.ccxt_numbers import Unclear, number
+from exchanges.ccxt_parse import off_grid, request_of
 from exchanges.conditions import told_by
 from exchanges.facts import MarketFacts, RightState, TradingRight
 from exchanges.outcomes import Knowledge, judge_placement, refuses_the_key

@@ -11,15 +11,8 @@ import msgspec
 
 from exchanges.capabilities import Capability, Lookup
 from exchanges.ccxt_lookup import OrderLookup
-from exchanges.ccxt_parse import (
-    Unclear,
-    filled_of,
-    milliseconds_ns,
-    name_of,
-    number,
-    state_of,
-    trade_of,
-)
+from exchanges.ccxt_numbers import Unclear, milliseconds_ns, number
+from exchanges.ccxt_parse import filled_of, name_of, state_of, trade_of
 from exchanges.facts import AccountTrade
 from messages.errors import OutcomeUnknown
 from messages.exact import NOTHING

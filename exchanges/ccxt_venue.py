@@ -25,12 +25,8 @@ from exchanges.ccxt_gate import (
     pass_gate,
 )
 from exchanges.ccxt_lookup import OrderLookup
-from exchanges.ccxt_parse import (
-    Unclear,
-    balances_of,
-    report_of,
-    trade_of,
-)
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import balances_of, report_of, trade_of
 from exchanges.ccxt_placing import Placing
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_settings import CcxtSettings

@@ -17,7 +17,8 @@ import msgspec
 from exchanges.backoff import backoff_ms
 from exchanges.capabilities import Capability, Stream
 from exchanges.ccxt_lookup import Found, OrderLookup
-from exchanges.ccxt_parse import Unclear, report_of, trade_of
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
 from exchanges.rest_answers import RestAnswers

@@ -9,7 +9,7 @@ from exchanges.candle_builder import Bar, CandleBuilder
 from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
-from exchanges.ccxt_parse import milliseconds_ns
+from exchanges.ccxt_numbers import milliseconds_ns
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
 from exchanges.source import GapSpan, SourceStats
 from exchanges.trade_bars import TradeBars

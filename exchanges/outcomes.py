@@ -77,6 +77,7 @@ LOCAL_ERRORS = {
     "BadRequest": "invalid_order",
     "BadSymbol": "bad_symbol",
     "ExchangeClosedByUser": "closed",
+    "ExchangeError": "invalid_order",
     "InvalidOrder": "invalid_order",
     "InvalidProxySettings": "proxy",
     "NotSupported": "not_supported",

@@ -7,8 +7,8 @@ from functools import cache
 import msgspec
 
 _LONGEST_RETRY_S = 4 * 86_400
-_CODE_NAMES = ("code", "retCode", "ret_code", "label")
-"""Gate's code is a word, its label."""
+_CODE_NAMES = ("code", "retCode", "ret_code", "label", "err-code")
+"""Gate's code is a word, its label, and so is HTX's."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):

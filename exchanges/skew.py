@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from exchanges.ccxt_call import current_call
-from exchanges.ccxt_parse import Unclear
+from exchanges.ccxt_numbers import Unclear
 from messages.ids import NS_PER_MS, NS_PER_S, DurationNs
 
 SAMPLES = 3

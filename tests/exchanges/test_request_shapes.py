@@ -166,6 +166,22 @@ def test_an_order_that_may_not_rest_says_so(row: Capability, lives: TimeInForce)
 
 
 @each_row
+@pytest.mark.parametrize("is_unified", [False, True])
+def test_an_order_that_rests_is_taken_whatever_the_kind_of_account(
+    row: Capability, is_unified: bool
+) -> None:
+    """KuCoin's unified one is sent nothing where an order says that it rests: ccxt refuses it."""
+
+    async def send(client: Any) -> None:
+        client.options["uta"] = is_unified
+        await client.create_order(*request_of(order(row)))
+
+    text = asked(row, send).lower()
+
+    assert not any(word in text for words in LIVES.values() for word in words)
+
+
+@each_row
 def test_a_market_order_says_how_much_and_not_what_it_costs(row: Capability) -> None:
     sides = Side if row.buys_at_market else (Side.SELL,)
     for side in sides:

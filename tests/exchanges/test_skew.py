@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exchanges.ccxt_call import clear_current, recorded
-from exchanges.ccxt_parse import Unclear
+from exchanges.ccxt_numbers import Unclear
 from exchanges.skew import SAMPLES, SAMPLES_MAX, Skew, measure_skew
 from messages.ids import NS_PER_MS, NS_PER_S
 

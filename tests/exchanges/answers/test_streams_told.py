@@ -9,14 +9,16 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.capabilities import CAPABILITIES, Stream
+from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_parse import report_of
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.facts import StreamState
 from exchanges.rest_answers import RestAnswers
 from messages.orders import OrderReport
 from messages.values import OrderState
-from tests.exchanges.answers.answering import OURS, report
+from tests.exchanges.answers.answering import OURS, report, run
 from tests.exchanges.test_request_shapes import BTC, client_of
 
 pytestmark = pytest.mark.slow
@@ -56,6 +58,41 @@ def test_bitgets_stream_tells_the_last_fill_beside_all_of_them() -> None:
 
     assert (filled.state, filled.filled_quantity) == (OrderState.FILLED, Decimal(1))
     assert (half.state, half.filled_quantity) == (OrderState.PARTIALLY_FILLED, Decimal("0.6"))
+
+
+BITGET_UNIFIED = {
+    "category": "spot",
+    "symbol": "BTCUSDT",
+    "orderId": "1",
+    "clientOid": OURS,
+    "price": "",
+    "qty": "0.001",
+    "amount": "1000",
+    "orderType": "market",
+    "timeInForce": "gtc",
+    "side": "sell",
+    "cumExecQty": "0.001",
+    "cumExecValue": "83.1315",
+    "avgPrice": "83131.5",
+    "orderStatus": "filled",
+    "feeDetail": [{"feeCoin": "USDT", "fee": "0.0332526"}],
+    "createdTime": "1742367838101",
+    "updatedTime": "1742367838115",
+}
+
+
+@pytest.mark.parametrize("parse", ["parse_order", "parse_ws_order"])
+@pytest.mark.parametrize("kind", ["market", "limit"])
+def test_an_order_of_bitgets_unified_account_is_filled_when_all_of_it_is(
+    kind: str, parse: str
+) -> None:
+    """For the quantity of some ccxt takes what they have brought, of which too little is filled."""
+    price = "80000" if kind == "limit" else ""
+
+    read = report("bitget", BITGET_UNIFIED | {"orderType": kind, "price": price}, parse)
+
+    assert (read.state, read.filled_quantity) == (OrderState.FILLED, Decimal("0.001"))
+    assert read.average_price == Decimal("83131.5")
 
 
 KRAKEN = {
@@ -148,6 +185,27 @@ def test_htxs_event_of_a_trade_names_our_order() -> None:
     read = report_of(told[0], evidence="stream")
     assert (read.client_order_id, read.state) == (OURS, OrderState.PARTIALLY_FILLED)
     assert read.filled_quantity == Decimal("0.4")
+
+
+@pytest.mark.parametrize("watch", ["watch_orders", "watch_my_trades"])
+def test_of_okxs_account_the_spot_market_alone_is_followed(watch: str) -> None:
+    """An event of a swap, which is not loaded, would tear the stream down again and again."""
+    row, asked = CAPABILITIES["okx"], list[Any]()
+    client = client_of(row)
+    settings = constructor_config(CcxtSettings(exchange="okx"), row)
+    client.options = client.deep_extend(client.options, settings["options"])
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        return
+
+    async def subscribe(_url: str, _hash: str, message: Any, *_: Any, **__: Any) -> list[Any]:
+        asked.extend(message["args"])
+        return []
+
+    client.authenticate, client.watch = nothing, subscribe
+    run(client, getattr(client, watch))
+
+    assert [(one["channel"], one["instType"]) for one in asked] == [("orders", "SPOT")]
 
 
 def test_kucoins_stream_of_trades_tells_no_fee_so_it_is_not_taken() -> None:
