@@ -19,7 +19,7 @@ from exchanges.rest_answers import RestAnswers
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.answers.answering import OURS, report, run
-from tests.exchanges.test_request_shapes import BTC, client_of
+from tests.exchanges.test_request_shapes import BTC, Asked, client_of
 
 pytestmark = pytest.mark.slow
 
@@ -198,12 +198,13 @@ def test_of_okxs_account_the_spot_market_alone_is_followed(watch: str) -> None:
     async def nothing(*_: Any, **__: Any) -> None:
         return
 
-    async def subscribe(_url: str, _hash: str, message: Any, *_: Any, **__: Any) -> list[Any]:
+    async def subscribe(_url: str, _hash: str, message: Any, *_: Any, **__: Any) -> None:
         asked.extend(message["args"])
-        return []
+        raise Asked
 
     client.authenticate, client.watch = nothing, subscribe
-    run(client, getattr(client, watch))
+    with pytest.raises(Asked):
+        run(client, getattr(client, watch))
 
     assert [(one["channel"], one["instType"]) for one in asked] == [("orders", "SPOT")]
 
