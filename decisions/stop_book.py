@@ -3,7 +3,9 @@
 What a stop protects is what is filled of its entry, less what it has sold already, less what the
 strategy has left by itself. Of a position that is smaller than all that its stops protect, the
 oldest have lost theirs first: what a strategy leaves is what it entered first, and before that
-what no stop protects. So all stops of a position together never sell more than there is.
+what no stop protects. What a stop has acted on comes last: its strategy counts that as left
+already, and leaves something else. So all stops of a position together never sell more than there
+is.
 
 An exit takes no more than is filled and in no open order against it: two exits never stand for
 the same coins, whether the first is the strategy's, another stop's or one whose outcome is
@@ -53,6 +55,8 @@ class StopBook:
         self._loaded: set[OrderKey] = set()
         self._retry_at: dict[OrderKey, int] = {}
         self._left_over: dict[OrderKey, Decimal] = {}
+        """What a position counts as left by exits that did not leave it. Below nothing where it
+        counts less: of an exit that is open since before its process, what was sent."""
         self._changed: dict[OrderKey, Stop] = {}
         self._looked: set[OrderKey] = set()
 
@@ -103,7 +107,7 @@ class StopBook:
             ),
             start=NOTHING,
         )
-        if left_over > NOTHING:
+        if left_over:
             self._left_over[key] = left_over
 
     # ------------------------------------------------------------ orders
@@ -165,7 +169,7 @@ class StopBook:
         self._put(msgspec.structs.replace(stop, failed=stop.failed + 1))
 
     def _shrink(self, place: StrategySymbol) -> None:
-        """Take from the oldest stops what the position does not hold any more, and end them."""
+        """Take from stops what the position does not hold any more, and end them."""
         if not self.stops:
             return
         for side in (Side.BUY, Side.SELL):
@@ -175,7 +179,7 @@ class StopBook:
             there = max(self._parts.held(place, side), NOTHING)
             total = sum(map(self.protected, mine), start=NOTHING)
             excess = EXACT.subtract(total, there)
-            for stop in mine:
+            for stop in sorted(mine, key=_has_acted):
                 taken = min(max(excess, NOTHING), self.protected(stop))
                 if taken:
                     excess = EXACT.subtract(excess, taken)
@@ -317,8 +321,14 @@ class StopBook:
         return sum(mine, start=NOTHING)
 
     def due(self, stop: Stop) -> Decimal:
-        """Give the quantity that an exit of this stop may trade now."""
-        own = sum((part.leaving for part in self._parts.among(stop.exits)), start=NOTHING)
+        """Give the quantity that an exit of this stop may trade now.
+
+        All that was decided of an exit stands for it until it ends: a further part follows then.
+        """
+        under_way = (
+            EXACT.subtract(part.decided, part.filled) for part in self._parts.among(stop.exits)
+        )
+        own = sum(under_way, start=NOTHING)
         free = self._parts.free(_place(stop), stop.side)
         return min(EXACT.subtract(self.protected(stop), own), free)
 
@@ -339,7 +349,7 @@ class StopBook:
         entry, quantity = self.entry_of.get(intent.order_key), decided or intent.quantity
         told = NOTHING
         if entry is not None and entry in self._left_over:
-            told = min(self._left_over[entry], quantity)
+            told = max(min(self._left_over[entry], quantity), NOTHING)
             self._left_over[entry] = EXACT.subtract(self._left_over[entry], told)
         return EXACT.multiply(EXACT.subtract(quantity, told), Decimal(intent.side.sign))
 
@@ -395,6 +405,10 @@ def _seen(stop: Stop, event: MarketEvent, first_fill_ns: int, told: str) -> Stop
     if after is undated:
         return stop
     return msgspec.structs.replace(after, placed_at_ns=stop.placed_at_ns)
+
+
+def _has_acted(stop: Stop) -> bool:
+    return stop.state is StopState.ACTED
 
 
 def _place(stop: Stop) -> StrategySymbol:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from decisions.order_like import OrderLike
-from decisions.risk_exit import done_by
+from decisions.risk_exit import done_by, fees_in
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
@@ -39,8 +39,18 @@ def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[Know
 
 
 def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
-    """Give what a strategy counts as left by exits of before, where it begins with the ledger's."""
-    return {order.order_key: leaves(order) for order in exits}
+    """Give what a strategy counts as left by exits of before, where it begins with the ledger's.
+
+    Of an open one that is what was sent, not all that was decided.
+    """
+    return {order.order_key: _sent(order) for order in exits}
+
+
+def _sent(order: KnownOrder) -> Decimal:
+    if order.state in FINAL_STATES:
+        return done_by(order)
+    fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
+    return EXACT.add(order.quantity, fees)
 
 
 def leaves(order: KnownOrder) -> Decimal:

@@ -6,8 +6,8 @@ candle nobody knows the way between its four prices, so the worse is taken:
 * a candle that reaches both acts as the stop;
 * one that opens beyond the stop acts at its open, not at the stop's price;
 * `trailing` hangs from the best price up to the candle before, not from this candle's own;
-* the candle in which a limit entry fills may have been at the target before: it counts for the
-  stop alone.
+* the candle in which a limit entry fills may have been at the target before, and at its best
+  price: it counts for the stop alone, and `trailing` hangs from its close.
 
 Of a candle that began before the entry was decided, or before a younger price that was looked
 at, only the close counts.
@@ -103,8 +103,10 @@ def seen(stop: Stop, event: MarketEvent, first_fill_ns: int = 0, told: str = "")
     found = _reached(stop, prices, is_first=is_first)
     if found is None:
         best = max if stop.side is Side.BUY else min
+        may_be_before = is_first and stop.is_limit and prices.is_whole
+        seen_best = event.close if isinstance(event, Candle) and may_be_before else prices.best
         return msgspec.structs.replace(
-            stop, best_price=best(stop.best_price, prices.best), looked_at_ns=at_ns
+            stop, best_price=best(stop.best_price, seen_best), looked_at_ns=at_ns
         )
     cause, at, reached = found
     return msgspec.structs.replace(

@@ -32,6 +32,10 @@ class Protected(msgspec.Struct):
     left: Decimal = NOTHING
     """How much of that has been left since, unsigned."""
 
+    def leave(self, quantity: Decimal) -> None:
+        """Count what its own stop has left, whatever is older."""
+        self.left = min(EXACT.add(self.left, quantity), abs(self.counted))
+
     def after_end(self, filled: Decimal) -> Decimal:
         """Give by how much the position is another, now that no more than this has filled.
 

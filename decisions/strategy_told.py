@@ -67,6 +67,8 @@ class StrategyTold:
         """Count what a stop has left of the position, once, and never beyond flat.
 
         Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        One that manages its orders counts that again as its own exit is refused or cut, so of it
+        all counts.
         """
         memory, symbol = self._memory, acted.symbol
         if symbol not in self._positions or acted.order_key in memory.told_stops:
@@ -74,6 +76,13 @@ class StrategyTold:
         memory.told_stops[acted.order_key] = None
         if len(memory.told_stops) > _TOLD_FILLS:
             del memory.told_stops[next(iter(memory.told_stops))]
+        if memory.managed is not None:
+            before = self._positions[symbol]
+            self._move(symbol, EXACT.add(before, acted.change))
+            return
+        entry = memory.protected.get(acted.entry_key)
+        if entry is not None:
+            entry.leave(abs(acted.change))
         self._leave(symbol, acted.change)
 
     def _leave(self, symbol: Symbol, change: Decimal) -> None:

@@ -135,6 +135,16 @@ def test_what_the_venue_takes_in_one_order_leaves_at_once_and_the_rest_after_it(
     assert len(desk.exits) == 3
 
 
+def test_while_a_part_is_on_its_way_no_other_is_sent(desk: Stopped) -> None:
+    """It was, on the next price: and what it left was told a second time."""
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))
+    desk.enter()
+
+    desk.price("94").price("93").price("92")
+
+    assert told(desk.exits) == [(Side.SELL, "0.4", S.SENT)]
+
+
 @pytest.mark.parametrize("state", [S.CANCELED, S.EXPIRED])
 def test_a_part_that_the_venue_ended_has_failed_and_nothing_follows_it_at_once(
     desk: Stopped, state: S

@@ -8,7 +8,7 @@ from decisions.account import Flows
 from decisions.audit_stops import stop_problem
 from decisions.risk import RiskLimits, RiskState, fit_exit
 from decisions.stop_book import StopBook
-from decisions.stop_exits import told_changes
+from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew
 from messages.ids import NS_PER_S, AccountId, OrderKey, TimestampNs
 from messages.market import Trade
@@ -158,6 +158,87 @@ def test_what_an_exit_did_not_leave_is_told_once_in_however_small_parts() -> Non
         book.moved_to(sent.order_key, ZERO, OrderState.REJECTED, ())
 
     assert changes == [-1, 0, 0]
+
+
+def test_what_a_stop_has_acted_on_is_not_what_its_strategy_leaves_next() -> None:
+    """Its exit failed, and the strategy counts it as left: what it sells is its other entry's.
+
+    Taken from the older stop, that one was done, and what it had not sold was held for ever.
+    """
+    book, later = entered(), order(2, Side.BUY, WHOLE, protection=Protection(stop_loss=Decimal(5)))
+    book.claimed(later)
+    book.moved_to(later.order_key, WHOLE, OrderState.FILLED, ())
+    (intent,) = book.look(trade(60, "90"), TimestampNs(0))
+    book.claimed(intent)
+    book.moved_to(intent.order_key, ZERO, OrderState.REJECTED, ())
+
+    sale = order(61, Side.SELL, WHOLE, leaves=WHOLE)
+    book.claimed(sale)
+    book.moved_to(sale.order_key, WHOLE, OrderState.FILLED, ())
+
+    assert list(book.stops) == [ENTRY.order_key]
+    (again,) = book.look(trade(600, "90"), TimestampNs(0))
+    assert again.quantity == WHOLE
+
+
+def cut(intent: OrderIntent, most: str) -> OrderIntent:
+    """As the risk gate sends it where the venue takes no more in one order."""
+    grid = msgspec.structs.replace(STEP, max_market_quantity=Decimal(most))
+    state = RiskState(
+        exposure={BTC: WHOLE}, held_by={PLACE: WHOLE}, open_orders={}, instruments={BTC: grid}
+    )
+    fits = fit_exit(intent, RiskLimits(allow_short=False), state)
+    assert fits.quantity == Decimal(most)
+    return fits
+
+
+def test_a_further_part_of_an_exit_is_due_when_the_one_before_has_filled() -> None:
+    book = entered()
+    (intent,) = book.look(trade(60, "90"), TimestampNs(0))
+    part = cut(intent, "0.7")
+    book.claimed(part, WHOLE)
+    assert book.take_position_change(part, WHOLE) == -WHOLE
+
+    assert [*book.look(trade(61, "89"), TimestampNs(0))] == []
+    book.moved_to(part.order_key, Decimal("0.7"), OrderState.FILLED, ())
+    (rest,) = book.look(trade(62, "88"), TimestampNs(0))
+    book.claimed(rest)
+
+    assert rest.quantity == Decimal("0.3")
+    assert book.take_position_change(rest) == 0
+
+
+def test_of_a_part_that_an_earlier_process_sent_a_strategy_counts_that_alone() -> None:
+    """It begins with what is held beside the open order, so of the rest it must be told."""
+    book = entered()
+    (intent,) = book.look(trade(60, "90"), TimestampNs(0))
+    part = cut(intent, "0.7")
+    book.claimed(part, WHOLE)
+    row = Row(
+        order_key=part.order_key,
+        side=Side.SELL,
+        quantity=part.quantity,
+        decided_at_ns=part.decided_at_ns,
+        leaves=WHOLE,
+        decided_quantity=WHOLE,
+        reason=part.reason,
+    )
+    rows = {row.order_key: row, ENTRY.order_key: FILLED}
+    again, kept = StopBook(), list(book.stops.values())
+    again.load(
+        kept,
+        {PLACE: Decimal("0.3")},
+        [row],
+        lambda keys: {key: rows[key] for key in keys},
+        lambda _: [],
+        counted_at_first([row]),
+    )
+
+    again.moved_to(part.order_key, Decimal("0.7"), OrderState.FILLED, ())
+    (rest,) = again.look(trade(62, "88"), TimestampNs(0))
+    again.claimed(rest)
+
+    assert again.take_position_change(rest) == Decimal("-0.3")
 
 
 def test_told_again_it_is_the_same() -> None:

@@ -163,6 +163,30 @@ def test_the_candle_that_a_limit_entry_fills_in_counts_for_the_stop_alone() -> N
     assert acted(limited, low, first_fill_ns=filled)[0] == "stop_loss"
 
 
+@pytest.mark.parametrize(
+    ("side", "bar", "best"),
+    [
+        (Side.BUY, ("110", "111", "99", "103"), "103"),
+        (Side.BUY, ("110", "111", "99", "99.5"), "100"),
+        (Side.SELL, ("90", "101", "89", "97"), "97"),
+    ],
+)
+def test_a_limit_entry_trails_from_no_price_that_may_be_older_than_its_fill(
+    side: Side, bar: tuple[str, ...], best: str
+) -> None:
+    """Of the candle that filled it only the close is surely younger."""
+    limited = stop(side, limit="100", trailing="8")
+
+    looked = seen(limited, candle(1, *bar), first_fill_ns=MINUTE)
+
+    assert looked.state is StopState.ARMED
+    assert looked.best_price == Decimal(best)
+    assert seen(stop(side, trailing="12"), candle(1, *bar), first_fill_ns=MINUTE).best_price in (
+        Decimal(111),
+        Decimal(89),
+    )
+
+
 def test_what_was_before_the_first_fill_is_passed_over() -> None:
     limited = stop(limit="100", **LONG)
     assert seen(limited, candle(1, "101", "115", "101", "102"), first_fill_ns=2 * MINUTE) is limited

@@ -199,6 +199,23 @@ def test_what_was_left_of_it_before_its_end_is_not_taken_back_once_more(
     assert again.memory.position == Decimal(after)
 
 
+def test_what_a_stop_has_left_was_of_its_own_entry_whichever_is_the_oldest() -> None:
+    """Both are half filled, and act: when the rests end, of neither is anything held."""
+    one = run()
+    one.memory.position, one.memory.from_ledger = Decimal(4), True
+    for key in ("entry", "younger"):
+        one.memory.protected[OrderKey(key)] = Protected(BTC, Decimal(2))
+    both = StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+
+    both.stop_acted(msgspec.structs.replace(acted("-1", "x"), entry_key=OrderKey("younger")))
+    both.stop_acted(acted("-1", "y"))
+    assert [one.left for one in both.memory.protected.values()] == [Decimal(1), Decimal(1)]
+    for key in ("entry", "younger"):
+        both.update(told_of(key, OrderState.CANCELED, "1"))
+
+    assert both.memory.position == 0
+
+
 def entry(number: int, stop: Protection) -> OrderIntent:
     return msgspec.structs.replace(decision(number, Side.BUY, 1), protection=stop)
 

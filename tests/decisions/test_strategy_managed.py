@@ -14,7 +14,8 @@ from messages.orders import CancelIntent, Intent, OrderIntent
 from messages.values import OrderState as S
 from messages.values import OrderType, Side, TimeInForce
 from strategies.protocol import Cancel, Decision, Decisions, Replace, Strategy
-from tests.decisions.test_managed_orders import told
+from tests.decisions.test_managed_orders import decision, told
+from tests.decisions.test_strategy_live import acted
 
 BTC = Symbol("BTC/USDT")
 MINUTE = 60 * NS_PER_S
@@ -84,6 +85,25 @@ def resting() -> StrategyRun:
         ends(one, intent, S.ACCEPTED)
     assert len(one.memory.managed.open) == 2  # type: ignore[union-attr]  # it manages
     return one
+
+
+@pytest.mark.parametrize(("state", "filled"), [(S.REFUSED, 0), (S.CANCELED, 0)])
+def test_an_exit_that_a_stop_has_forestalled_is_given_back_to_what_the_stop_has_left(
+    state: S, filled: int
+) -> None:
+    """Both were decided on one event: counted as one, it believed for ever in what is gone."""
+    one = run(new_memory(0, manages_orders=True))
+    one.memory.position = Decimal(1)
+    managed = one.memory.managed
+    assert managed is not None
+    managed.decided([decision(7, Side.SELL, 1)])
+    one.memory.position = Decimal(0)
+    again = run(one.memory)
+
+    again.stop_acted(acted("-1"))
+    again.update(told(7, Side.SELL, 1, state, filled))
+
+    assert again.memory.position == 0
 
 
 @pytest.mark.parametrize("is_recorded", [False, True])
