@@ -2,8 +2,10 @@
 
 A turn from long to short ends one trade and begins another with the rest of the same execution. A
 rest of at most half a percent of the most that was held counts as flat, for a fee taken in the base
-currency leaves one: it goes over to the next trade at the last price, so that no money is lost
-between the two. What is open at the end is valued at the last price, and is no trade that ended.
+currency leaves one. What closes it later is of the trade that left it, which stays closed when it
+was and for that reason: the last piece of an exit is no trade. What the next entry finds of it goes
+over to the next trade at the last price, so that no money is lost between the two. What is open at
+the end is valued at the last price, and is no trade that ended.
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,7 +51,7 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
     """Average price of what closed it; the last price where nothing has."""
     opened_ns: int
     closed_ns: int | None
-    """None: it is open."""
+    """When no more than a rest was left; None: it is open."""
     profit: Decimal
     """All fees paid; of an open one, at the last price."""
     fees: Decimal
@@ -67,13 +69,15 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Trip(msgspec.Struct, kw_only=True):
-    """One that is open."""
+    """One that is open, or the last one that was."""
 
     number: int
     opened_ns: int
     side: Side
     held: Decimal = NOTHING
     """Unsigned."""
+    unclosed: Decimal = NOTHING
+    """The same before what closes it has paid its own fees in the base currency."""
     most: Decimal = NOTHING
     cash: Decimal = NOTHING
     fees: Decimal = NOTHING
@@ -83,6 +87,10 @@ class _Trip(msgspec.Struct, kw_only=True):
     closed_value: Decimal = NOTHING
     executions: int = 0
     entry_reason: str
+    place: int | None = None
+    """Among those that ended."""
+    left_at: Decimal = NOTHING
+    """The price that its rest was left at."""
 
 
 class RoundTrips:
@@ -90,21 +98,25 @@ class RoundTrips:
 
     def __init__(self) -> None:
         self.ended: list[RoundTrip] = []
+        """By when they ended; the last of a strategy and symbol changes as its rest is closed."""
         self.begun = 0
         """So many trades were opened; the number of the last one."""
         self._open: dict[tuple[StrategyId, Symbol], _Trip] = {}
-        self._rest: dict[tuple[StrategyId, Symbol], tuple[Decimal, Decimal]] = {}
-        """Signed quantity that was left over, and the price it was left at."""
+        self._last: dict[tuple[StrategyId, Symbol], _Trip] = {}
+        """Those that ended, each until the next of its strategy and symbol begins."""
 
     def take(self, executed: Executed) -> int:
         """Count one execution; give the number of the trade that it is of, the later of two."""
         key = (executed.strategy, executed.symbol)
         with localcontext(EXACT):
-            trip, left = self._open.get(key), executed.fill.quantity
-            if trip is not None and trip.side is not executed.side and left > trip.held:
-                left -= trip.held
-                self._part(key, executed, trip.held)
-            return self._part(key, executed, left)
+            left = executed.fill.quantity
+            if (trip := self._closed_by(key, executed.side)) is not None:
+                left -= self._close(key, trip, executed)
+                if not left:
+                    return trip.number
+            trip = self._open.get(key) or self._begun(key, executed)
+            _part(key, trip, executed, left)
+            return trip.number
 
     @property
     def still_open(self) -> int:
@@ -124,54 +136,94 @@ class RoundTrips:
         with localcontext(EXACT):
             return sum(
                 (
-                    quantity * (prices.get(key[1], price) - price)
-                    for key, (quantity, price) in self._rest.items()
+                    one.side.signed(one.held) * (prices.get(key[1], one.left_at) - one.left_at)
+                    for key, one in self._last.items()
                 ),
                 start=NOTHING,
             )
 
-    def _part(self, key: tuple[StrategyId, Symbol], executed: Executed, quantity: Decimal) -> int:
-        """Count as much of an execution as is of one trade; the fee is shared by quantity."""
-        trip, side, fill = self._open.get(key), executed.side, executed.fill
+    def _closed_by(self, key: tuple[StrategyId, Symbol], side: Side) -> _Trip | None:
+        """Give what an execution of this side closes: what is open, or what the last one left."""
+        trip = self._open.get(key)
         if trip is None:
-            trip = self._open[key] = self._begun(key, executed)
-        share = fill.fee if quantity == fill.quantity else fill.fee * quantity / fill.quantity
-        base, quote = base_of(key[1]), quote_of(key[1])
-        fee = share if fill.fee_currency == quote else NOTHING
-        in_base = share if fill.fee_currency == base else NOTHING
-        trip.cash -= side.signed(quantity) * fill.price + fee
-        trip.held += trip.side.signed(side.signed(quantity) - in_base)
-        trip.fees += fee + in_base * fill.price
-        trip.most = max(trip.most, trip.held)
-        trip.executions += 1
-        if trip.side is side:
-            trip.opened += quantity
-            trip.opened_value += quantity * fill.price
-        else:
-            trip.closed += quantity
-            trip.closed_value += quantity * fill.price
-        if trip.held <= trip.most * _REST:
+            trip = self._last.get(key)
+            if trip is None or max(trip.held, trip.unclosed) <= NOTHING:
+                return None
+        return None if trip.side is side else trip
+
+    def _close(self, key: tuple[StrategyId, Symbol], trip: _Trip, executed: Executed) -> Decimal:
+        """Count as much of an execution as a trade has room for; give how much that is."""
+        closed = min(executed.fill.quantity, _until_flat(key, trip, executed.fill))
+        _part(key, trip, executed, closed)
+        if trip.place is not None or trip.held <= trip.most * _REST:
             self._end(key, trip, executed)
-        return trip.number
+        return closed
 
     def _begun(self, key: tuple[StrategyId, Symbol], executed: Executed) -> _Trip:
-        rest, at = self._rest.pop(key, (NOTHING, executed.fill.price))
+        last, rest, left_at = self._last.pop(key, None), NOTHING, NOTHING
+        if last is not None:
+            rest, left_at = last.side.signed(last.held), last.left_at
         self.begun += 1
-        return _Trip(
+        trip = self._open[key] = _Trip(
             number=self.begun,
             opened_ns=executed.ts_ns,
             side=executed.side,
             held=executed.side.signed(rest),
-            cash=-rest * at,
+            cash=-rest * left_at,
             entry_reason=executed.reason,
         )
+        return trip
 
     def _end(self, key: tuple[StrategyId, Symbol], trip: _Trip, executed: Executed) -> None:
-        price = executed.fill.price
-        self.ended.append(_told(key, trip, executed.ts_ns, price, executed.reason))
+        """Tell of one that ended; or again, if another piece of its rest was closed."""
         self._open.pop(key, None)
-        if trip.held:
-            self._rest[key] = (trip.side.signed(trip.held), price)
+        trip.left_at = executed.fill.price
+        if trip.place is None:
+            trip.place = len(self.ended)
+            self.ended.append(_told(key, trip, executed.ts_ns, trip.left_at, executed.reason))
+        else:
+            first = self.ended[trip.place]
+            told = _told(key, trip, first.closed_ns, trip.left_at, first.exit_reason)
+            self.ended[trip.place] = told
+        self._last[key] = trip
+
+
+def _until_flat(key: tuple[StrategyId, Symbol], trip: _Trip, fill: Fill) -> Decimal:
+    """Give how much of an execution closes a trade; all of it, if more could be closed."""
+    closes = fill.quantity + trip.side.signed(_in_base(key, fill))
+    if trip.held <= NOTHING:
+        return max(trip.unclosed, NOTHING)
+    if closes <= trip.held:
+        return fill.quantity
+    return max(trip.unclosed, trip.held * fill.quantity / closes)
+
+
+def _in_base(key: tuple[StrategyId, Symbol], fill: Fill) -> Decimal:
+    return fill.fee if fill.fee_currency == base_of(key[1]) else NOTHING
+
+
+def _part(
+    key: tuple[StrategyId, Symbol], trip: _Trip, executed: Executed, quantity: Decimal
+) -> None:
+    """Count as much of an execution as is of one trade; the fee is shared by quantity."""
+    side, fill = executed.side, executed.fill
+    share = fill.fee if quantity == fill.quantity else fill.fee * quantity / fill.quantity
+    base, quote = base_of(key[1]), quote_of(key[1])
+    fee = share if fill.fee_currency == quote else NOTHING
+    in_base = share if fill.fee_currency == base else NOTHING
+    trip.cash -= side.signed(quantity) * fill.price + fee
+    trip.held += trip.side.signed(side.signed(quantity) - in_base)
+    trip.fees += fee + in_base * fill.price
+    trip.most = max(trip.most, trip.held)
+    trip.executions += 1
+    if trip.side is side:
+        trip.unclosed = trip.held
+        trip.opened += quantity
+        trip.opened_value += quantity * fill.price
+    else:
+        trip.unclosed -= quantity
+        trip.closed += quantity
+        trip.closed_value += quantity * fill.price
 
 
 def _told(

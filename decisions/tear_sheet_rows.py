@@ -300,7 +300,7 @@ def _of_trades(quote: str, parts: list[Part]) -> Iterator[Row]:
     yield row(
         "Held on average",
         [span(t.average_held_ns) if t.ended else UNKNOWN for t in trades],
-        "From the first execution of a trade to its last.",
+        "From the first execution of a trade to the one that closed it.",
     )
 
 

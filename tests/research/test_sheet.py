@@ -1,10 +1,12 @@
 """The sheet of a backtest says what its report says, and is the same bytes again."""
 
+import csv
 import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
 from math import isclose
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +17,12 @@ from decisions.tear_sheet import Trials
 from exchanges.event_blocks import Block
 from messages.ids import Symbol
 from research.backtest.about import about
+from research.backtest.files import write_trades
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.report import Report, report_on, with_parts
 from research.backtest.schema import schema
-from research.backtest.sheet import page_model, sheets_of
+from research.backtest.sheet import executed, page_model, sheets_of
 from research.backtest.tables import as_table
 from research.backtest.watched import Watched
 from tests.research.test_loop import BTC, ETH, candles, plan_of, rows, scripts
@@ -154,6 +157,27 @@ def test_the_exposure_of_two_symbols_counts_a_moment_at_which_one_of_them_is_hel
     assert report.quotes[0].exposure == (6 + 5 + 28) / 59
     (sheet,) = sheets.by_quote.values()
     assert sheet.parts[0].exposure == report.quotes[0].exposure
+
+
+def test_an_exit_that_a_thin_candle_cut_in_two_is_one_trade(tmp_path: Path) -> None:
+    some = [*SOME[:10], (*SOME[10][:5], "9.97"), *SOME[11:]]
+    script = [[3, "buy", "gtc", "1", ""], [9, "sell", "gtc", "1", ""]]
+    plan = plan_of({BTC: candles(BTC, some)}, {BTC: script})
+
+    report, sheets = run(plan)
+
+    assert (report.orders, report.fills) == ({"filled": 2}, 3)
+    (whole,) = report.quotes[0].parts
+    assert (whole.trades.ended, whole.trades.open, whole.executions) == (1, 0, 3)
+    assert whole.trades.expectancy == pytest.approx(float(report.quotes[0].net))
+    assert [one.trades for one in whole.trades.exits] == [1]
+    (sheet,) = sheets.by_quote.values()
+    assert sheet.trip_of == [1, 1, 1]
+    outcome = Backtest(plan).run()
+    write_trades(tmp_path / "trades.csv", executed(outcome), outcome.markets)
+    (line,) = csv.DictReader((tmp_path / "trades.csv").read_text().splitlines())
+    assert (line["quantity"], line["executions"]) == ("1", "3")
+    assert line["profit"] == str(report.quotes[0].net)
 
 
 def test_a_strategy_without_an_order_says_why() -> None:
