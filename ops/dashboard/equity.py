@@ -10,7 +10,7 @@ from decisions.equity_curve import Curve, Execution, PricePoint, curve
 from decisions.metrics import money
 from decisions.quiet import quiet_after
 from messages.exact import NOTHING, is_sane, is_sane_signed
-from messages.ids import quote_of
+from messages.ids import base_of, quote_of
 
 _COLUMNS = 500
 _MOST_QUOTES = 12
@@ -116,6 +116,8 @@ def most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
             continue
         quantity, cost = held.get(symbol, (NOTHING, NOTHING))
         change = side.signed(fill.quantity)
+        if fill.fee_currency == base_of(symbol):
+            change -= fill.fee
         after = quantity + change
         if quantity * change >= 0:
             new_cost = cost + fill.quantity * fill.price
