@@ -159,8 +159,8 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
     """Sell no more than fees have left of what the strategy bought.
 
     Where the venue took its fee in the bought currency, all of it is more than there is: the order
-    would be rejected, or sell coins that this run, or this strategy, did not buy. Only at a real
-    spot account, whose executions tell their fees.
+    would be rejected, or sell coins that this run, or this strategy, did not buy. What an entry has
+    yet to fill pays for nothing. Only at a real spot account, whose executions tell their fees.
     """
     grid = state.instruments.get(intent.symbol)
     if limits.allow_short or intent.side is not SELL or grid is None or state.flows is None:
@@ -168,7 +168,7 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
     place = intent.strategy_id, intent.symbol
     own, everyones = state.flows.fees_of, state.flows.base_fees
     left = min(
-        _left(intent, state.held_by.get(place, NOTHING), own.get(place, NOTHING)),
+        _left(intent, free_to_leave(*place, SELL, state), own.get(place, NOTHING)),
         _left(intent, sellable(intent.symbol, state), everyones.get(intent.symbol, NOTHING)),
     )
     if left >= intent.quantity:

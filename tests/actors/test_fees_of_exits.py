@@ -8,7 +8,7 @@ import pytest
 
 from actors.account_desk import AccountSettings, AccountView
 from decisions.risk import RiskLimits
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, StrategyId
 from messages.values import Instrument, OrderState, Side
 from tests.actors.order_path import BTC, OrderPath, fill
 
@@ -51,3 +51,18 @@ def test_a_round_trip_leaves_nothing_before_the_position_limit(
 
     order = desk.order(3)
     assert (order.state, order.state_reason) == (OrderState.SENT, "")
+
+
+def test_an_entry_that_rests_pays_no_fee_for_an_exit(tmp_path: Path) -> None:
+    """The exit took the coins of another strategy for it, which then could not leave its own."""
+    desk, two = process(tmp_path), StrategyId("two")
+    for number, who in ((1, StrategyId("one")), (2, two)):
+        desk.tell(desk.intent(number, strategy_id=who, quantity=Decimal("0.5")))
+        filled(desk, number, "0.5", "0.05", "BTC")
+    desk.tell(desk.intent(3, quantity=Decimal("0.2")))
+
+    for number, who in ((4, StrategyId("one")), (5, two)):
+        out = desk.intent(number, Side.SELL, strategy_id=who, quantity=Decimal("0.5"))
+        desk.tell(msgspec.structs.replace(out, leaves=Decimal("0.5")))
+
+    assert [desk.order(number).quantity for number in (4, 5)] == [Decimal("0.4")] * 2

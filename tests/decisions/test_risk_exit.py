@@ -312,6 +312,20 @@ def test_each_strategy_bears_its_own_fees_and_not_who_leaves_last() -> None:
     }
 
 
+def test_what_may_yet_fill_pays_no_fee_of_what_has(bought: RiskState) -> None:
+    """The exit was sent whole, with a coin of the other strategy, and that was short of it."""
+    traded(bought, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC", "other")
+    accept(order(Side.BUY, "0.005", 7), bought)
+    mine = fit_exit(leaving("0.01", "0.01"), SPOT, bought)
+    accept(mine, bought)
+    others = msgspec.structs.replace(
+        leaving("0.01", "0.01"), strategy_id=StrategyId("other"), order_key=OrderKey("8")
+    )
+
+    assert mine.quantity == Decimal("0.00999")
+    assert fit_exit(others, SPOT, bought).quantity == Decimal("0.00999")
+
+
 # ------------------------------------------------------------------ what is really held
 
 FREE = RiskLimits()
