@@ -147,6 +147,21 @@ class ExitBook:
         else:
             self._follows.pop(of, None)
 
+    def stopped(self, exit_: NamedOrder, still: Decimal) -> None:
+        """Take in an exit of a stop that is about to be claimed, with what is held besides it.
+
+        `still` counts open orders as filled. Its strategy counts all that a stop leaves as left,
+        but never more than it has: what is beyond that is what an exit has failed to leave.
+        """
+        place = exit_.strategy_id, exit_.symbol
+        short = self.short.get(place)
+        if short is None or short.side is not exit_.side or short.quantity <= still:
+            return
+        if still > NOTHING:
+            self.short[place] = msgspec.structs.replace(short, quantity=still)
+        else:
+            del self.short[place]
+
     # ------------------------------------------------------------ what became of it
 
     def moved(self, order: MovingOrder) -> None:

@@ -159,3 +159,22 @@ def test_what_a_stop_protects_is_no_ones_to_look_after(desk: Stopped) -> None:
     assert desk.cell.problem == ""
     desk.price("94")
     assert sold(desk)[1:] == [("1", S.SENT)]
+
+
+@pytest.mark.parametrize(("state", "filled"), [(S.FILLED, "1"), (S.REJECTED, "0")])
+def test_what_a_stop_sells_of_a_failed_exit_is_no_more_told_of_what_is_bought_later(
+    desk: Stopped, state: S, filled: str
+) -> None:
+    """It was still in the number, which grew to it with the next purchase: `sell it by hand`."""
+    desk.enter()
+    desk.tell(desk.intent(2))
+    desk.fills(2, "1", S.FILLED)
+    leave(desk, 3, "2")
+    desk.answers(S.REJECTED, reason="no")
+    assert "one counts as left and holds 1 BTC/USDT" in desk.cell.problem
+
+    desk.price("94").answers(state, filled)
+    desk.tell(desk.intent(4))
+    desk.fills(4, "1", S.FILLED)
+
+    assert "one counts as left and holds 1 BTC/USDT" in desk.actor._exits.problem()

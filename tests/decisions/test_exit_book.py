@@ -155,6 +155,19 @@ def test_what_is_told_is_no_more_than_is_held_and_over_once_nothing_is() -> None
     assert book.short == {}
 
 
+def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
+    """What is bought later stands in nobody's exit."""
+    book = ExitBook()
+    book.refused(OUT, Refusal(code="halted", text="a person"))
+
+    book.stopped(OUT, Decimal("0.4"))
+
+    ((_, told),) = book.still_held(lambda *_: Decimal(2), lambda _: False)
+    assert told.quantity == Decimal("0.4")
+    book.stopped(OUT, Decimal(0))
+    assert book.short == {}
+
+
 def test_what_follows_is_never_more_than_was_to_be_left() -> None:
     book, part = ExitBook(), Decimal("0.2")
     sent = msgspec.structs.replace(OUT, quantity=part, leaves=part)
