@@ -170,6 +170,7 @@ class ExecutorDesks:
             stages=self._stages,
             halt_reason=lambda: self.orders.halt_reason,
             not_replacing=self._not_replacing,
+            bought_before=self.exits.bought_before,
             seen=self._around.kept.seen,
         )
 

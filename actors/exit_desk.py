@@ -115,12 +115,12 @@ class ExitDesk:
         is_here = intent.leaves and (self._is_left(intent) or not self._is_anothers(intent))
         if isinstance(verdict, Wait):
             if is_here and not self._ends:
-                self._wait(intent)
+                self._wait(verdict)
                 return verdict
             why = verdict.refusal
             verdict = Refuse(intent=intent, fingerprint=verdict.fingerprint, refusal=why)
         if is_here and isinstance(verdict, Claim):
-            self._book.claimed(intent, verdict.rest)
+            self._book.claimed(intent, verdict.rest, verdict.before)
         elif is_here and isinstance(verdict, Refuse):
             may_be_held = verdict.refusal is _ENDED or bool(self._entering(intent))
             self._book.refused(intent, verdict.refusal, may_be_held=may_be_held)
@@ -138,8 +138,12 @@ class ExitDesk:
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why an exit that waits is not to be sent yet, or no more."""
-        why = self._book.waiting.why_not(intent)
+        why = self._book.why_not(intent)
         return why or (_ENDED if self._ends and self.has(intent.order_key) else None)
+
+    def bought_before(self, key: OrderKey) -> Decimal | None:
+        """Give what there is for an exit that has waited, or follows another; None of others."""
+        return self._book.bought_before(key)
 
     def _is_left(self, intent: OrderIntent) -> bool:
         """Whether it is of an earlier process, where its strategy may have managed nothing."""
@@ -148,7 +152,8 @@ class ExitDesk:
     def _is_anothers(self, exit_: NamedOrder) -> bool:
         return exit_.strategy_id in self._managed or exit_.order_key in self._stops.entry_of
 
-    def _wait(self, intent: OrderIntent) -> None:
+    def _wait(self, verdict: Wait) -> None:
+        intent = verdict.intent
         if intent.order_key not in self._book.waiting.exits:
             logger.bind(actor=self._ctx.path, order_key=intent.order_key).info(
                 "an exit of {} {} for {} waits until something of its entry has filled",
@@ -156,7 +161,7 @@ class ExitDesk:
                 intent.symbol,
                 intent.strategy_id,
             )
-        self._book.wait(intent, self._entering(intent))
+        self._book.wait(intent, verdict.before)
 
     def later(self) -> None:
         """Go on with what an incarnation has left to do, though nothing may be open any more."""
@@ -181,8 +186,10 @@ class ExitDesk:
 
     def _judge_what_is_ready(self, *, halted: bool) -> None:
         now_ns = self._ctx.utc_ns()
-        if ready := self._book.waiting.ready(all_of_them=halted):
-            self._decide_now(ready)
+        for intent in self._book.waiting.ready(all_of_them=halted):
+            self._decide_now([intent])  # one by one: what it takes is there for no later one
+            if self._ctx.fenced:
+                return
         for intent in self._book.due(self._instruments, self._seen, now_ns):
             self._decide([intent])
             if self._ctx.fenced:

@@ -19,7 +19,8 @@ from decisions.replacing import (
     without,
 )
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
-from decisions.risk_exit import NOTHING_HELD, Rest, may_wait, rest_of_exit
+from decisions.risk_exit import NOTHING_HELD, Before, before_exit, may_wait, rest_of_exit
+from messages.exact import NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.learning import learn
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS, REPORTED_STATES
@@ -70,8 +71,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     intent: OrderIntent
     fingerprint: str
     decided_quantity: Decimal | None = None
-    rest: Rest | None = None
+    rest: Decimal = NOTHING
     """What an exit was to leave, too, and cannot in this order."""
+    before: Before | None = None
+    """What there was for an exit."""
 
 
 class Refuse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -113,6 +116,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     intent: OrderIntent
     fingerprint: str
     refusal: Refusal
+    before: Before
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -274,16 +278,23 @@ def _judge_new(
 ) -> Verdict:
     fitted = fit_exit(intent, limits, state)
     against = bar or refusal(fitted, limits, state, mark_price)
+    before = before_exit(intent, state)
     if against is not None:
-        if against.code == NOTHING_HELD and may_wait(intent, state):
-            return Wait(intent=intent, fingerprint=fingerprint, refusal=against)
+        if before is not None and against.code == NOTHING_HELD and may_wait(intent, state):
+            return Wait(intent=intent, fingerprint=fingerprint, refusal=against, before=before)
         return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
     if fitted is intent:
         accept(fitted, state)
-        return Claim(intent=fitted, fingerprint=fingerprint)
-    decided, rest = intent.quantity, rest_of_exit(intent, fitted, state)
+        return Claim(intent=fitted, fingerprint=fingerprint, before=before)
+    rest = rest_of_exit(intent, fitted, state)
     accept(fitted, state)
-    return Claim(intent=fitted, fingerprint=fingerprint, decided_quantity=decided, rest=rest)
+    return Claim(
+        intent=fitted,
+        fingerprint=fingerprint,
+        decided_quantity=intent.quantity,
+        rest=rest,
+        before=before,
+    )
 
 
 def _taken(intent: OrderIntent, ending: Mapping[OrderKey, OrderKey]) -> Refusal | None:

@@ -3,7 +3,8 @@
 A strategy's position counts an exit as left when it decides it, and does not ask again. So what
 one order could not take follows it: in further orders where the venue takes no more in one, and as
 fast as entries fill that were open when it was decided. Each of them follows once the one before
-has filled. What failed is not tried again: that it is still held is told.
+has filled. What failed is not tried again: that it is still held is told. How much of what is
+there is an exit's own is `decisions.bought_before`.
 
 A strategy that manages its orders is told what became of them and decides anew; an exit of a stop
 is the stop's. Neither is here. One owner, one thread; it outlives the owner's incarnations.
@@ -16,12 +17,13 @@ from typing import Protocol
 
 import msgspec
 
+from decisions.bought_before import BoughtBefore, leaving_of
 from decisions.order_keys import rest_key
 from decisions.order_like import NamedOrder, OrderLike
-from decisions.risk_exit import NOTHING_HELD, Rest
+from decisions.risk_exit import NOTHING_HELD, Before, fees_in
 from decisions.risk_limits import Refusal
 from decisions.stop_ending import too_little
-from decisions.unfinished_exits import Following, Unfinished
+from decisions.unfinished_exits import Following, Unfinished, process_ended
 from decisions.waiting_exits import WaitingExits
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol, TimestampNs
@@ -30,6 +32,7 @@ from messages.orders import OrderIntent
 from messages.values import Instrument, OrderState, OrderType, Side
 
 _REST_OF = re.compile(r"the rest of ([0-9a-f]{32}): ")
+_NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
 _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 
 Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
@@ -64,12 +67,10 @@ class _Leaving(msgspec.Struct, frozen=True):
 
 
 class _Follows(msgspec.Struct):
-    """What follows an exit: of `quantity`, which is in no order yet, so much is there now."""
+    """What follows an exit, and is in no order yet."""
 
     intent: OrderIntent
     quantity: Decimal
-    free: Decimal
-    entering: dict[OrderKey, Decimal]
     parts: int = 0
     under_way: bool = True
 
@@ -82,6 +83,7 @@ class ExitBook:
         self.short: dict[StrategySymbol, Short] = {}
         self._leaving: dict[OrderKey, _Leaving] = {}
         self._follows: dict[OrderKey, _Follows] = {}
+        self._before = BoughtBefore()
         self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
         """Of a further order, until it is judged: whose rest it is, and how much of that."""
         self.has_begun = False
@@ -111,27 +113,30 @@ class ExitBook:
 
     # ------------------------------------------------------------ what was decided
 
-    def wait(self, intent: OrderIntent, entering: Mapping[OrderKey, Decimal]) -> None:
+    def wait(self, intent: OrderIntent, before: Before) -> None:
         """Keep an exit of which nothing has filled until its entry moves: one that is open now."""
-        self.waiting.add(intent, None if intent.order_key in self._given else entering)
+        self.waiting.add(intent)
+        if intent.order_key not in self._given:
+            self._before.decided(intent, before)
 
-    def claimed(self, intent: OrderIntent, rest: Rest | None) -> None:
+    def claimed(self, intent: OrderIntent, rest: Decimal, before: Before | None) -> None:
         """Take in an exit that is about to be claimed, as it is sent, and what is to follow it."""
         key = intent.order_key
         self.waiting.judged(key)
         of, _ = self._given.pop(key, (key, NOTHING))
-        self._leaving[key] = _Leaving(intent, min(intent.quantity, intent.leaves), of)
+        leaves = min(intent.quantity, intent.leaves)
+        self._leaving[key] = _Leaving(intent, leaves, of)
+        if before is not None and of == key and (rest or self._before.counts(intent)):
+            self._before.decided(intent, before)
+        self._before.takes(key, of, EXACT.add(leaves, fees_in(intent.reason)))
         follows = self._follows.get(of)
         if follows is not None and of != key:
-            if rest is not None:  # the venue takes no more, or another exit took it meanwhile
-                follows.quantity = EXACT.add(follows.quantity, rest.quantity)
-                follows.free = EXACT.add(follows.free, rest.free)
-                follows.entering |= rest.entering
-        elif rest is not None and intent.order_type is not OrderType.MARKET:
-            self._fails(intent, key, rest.quantity, "sent for what had filled, at once or never")
-        elif rest is not None:
-            entering = dict(rest.entering)
-            self._follows[key] = _Follows(intent, rest.quantity, rest.free, entering)
+            # The venue takes no more, or another exit took it meanwhile.
+            follows.quantity = EXACT.add(follows.quantity, rest)
+        elif rest and intent.order_type is not OrderType.MARKET:
+            self._fails(intent, key, rest, "sent for what had filled, at once or never")
+        elif rest:
+            self._follows[key] = _Follows(intent, rest)
 
     def refused(self, intent: OrderIntent, refusal: Refusal, *, may_be_held: bool = False) -> None:
         """Take in an exit that will not be sent. Where nothing was held, nothing stays held.
@@ -143,7 +148,8 @@ class ExitBook:
         if self.waiting.is_inherited(intent.order_key):
             return
         if refusal.code != NOTHING_HELD or may_be_held:
-            self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
+            missing = self._may_come(of, intent.leaves)
+            self._fails(intent, of, missing, f"refused ({refusal.code}: {refusal.text})")
         else:
             self._follows.pop(of, None)
 
@@ -168,14 +174,14 @@ class ExitBook:
         """Follow a step of any order. Safe to repeat."""
         self.waiting.moved(order)
         is_final = order.state in FINAL_STATES
-        for key, follows in list(self._follows.items()):
-            if order.order_key in follows.entering:
-                _entered(follows, order, is_final=is_final)
+        if self._before.moved(order):
+            for key in list(self._follows):
                 self._end_if_done(key)
         leaving = self._leaving.get(order.order_key)
         if leaving is None or not is_final:
             return
         del self._leaving[order.order_key]
+        self._before.ended(order)
         if order.state is OrderState.FILLED:
             if leaving.of in self._follows:
                 self._follows[leaving.of].under_way = False
@@ -187,9 +193,7 @@ class ExitBook:
 
     def recover(self, lookup: Lookup) -> None:
         """Go on after an incarnation that may have died between a decision and its commit."""
-        keys = [*self._leaving, *self.waiting.named]
-        keys += [key for one in self._follows.values() for key in one.entering]
-        known = lookup(keys)
+        known = lookup([*self._leaving, *self.waiting.named, *self._before.entries])
         self.waiting.recover(known)
         sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():
@@ -207,6 +211,7 @@ class ExitBook:
         """A decision is taken again, with its rest; what follows one is this book's to repeat."""
         self._leaving.pop(key, None)
         self._given.pop(key, None)
+        self._before.gives_back(key)
         if key != of:
             self.waiting.forget(key)
         follows = self._follows.get(of)
@@ -216,19 +221,23 @@ class ExitBook:
             del self._follows[of]
             return
         follows.under_way = False
-        follows.free = EXACT.add(follows.free, quantity)
         follows.quantity = EXACT.add(follows.quantity, quantity)
 
     def _end_if_done(self, key: OrderKey) -> None:
         follows = self._follows[key]
-        if not (follows.under_way or follows.entering or follows.free > NOTHING):
+        if not (follows.under_way or self._may_come(key, follows.quantity)):
             del self._follows[key]
+
+    def _may_come(self, of: OrderKey, quantity: Decimal) -> Decimal:
+        """Give how much of that an exit may leave at most, should all fill that it is of."""
+        most = self._before.may_come(of)
+        return quantity if most is None else min(quantity, most)
 
     def _fails(self, exit_: NamedOrder, of: OrderKey, missing: Decimal, why: str) -> None:
         """Nothing follows what has failed, and is not tried again."""
         follows = self._follows.pop(of, None)
         if follows is not None:
-            missing = EXACT.add(missing, follows.quantity)
+            missing = self._may_come(of, EXACT.add(missing, follows.quantity))
         place = exit_.strategy_id, exit_.symbol
         before = self.short.get(place)
         if before is not None and before.key != exit_.order_key:
@@ -245,7 +254,21 @@ class ExitBook:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits, follows or has failed: then nothing is to be done."""
-        return self.waiting.is_idle and not (self._follows or self.short)
+        has_more = self._follows or self.short
+        return not has_more and self.waiting.is_idle and self._before.is_idle
+
+    def bought_before(self, key: OrderKey) -> Decimal | None:
+        """Give what there is for an exit that has waited, or follows another; None of others."""
+        of, _ = self._given.get(key, (key, NOTHING))
+        return self._before.there(of)
+
+    def why_not(self, intent: OrderIntent) -> Refusal | None:
+        """Say why one that waits is not sent, or not yet, though something is held."""
+        if self.waiting.is_inherited(intent.order_key):
+            return process_ended()
+        if self.bought_before(intent.order_key) != NOTHING:
+            return None
+        return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)
 
     def due(
         self,
@@ -254,25 +277,40 @@ class ExitBook:
         now_ns: TimestampNs,
     ) -> Iterator[OrderIntent]:
         """Give what follows now, one by one: judge each before the next is asked for."""
+        not_done = [*self.waiting.all, *(one.intent for one in self._follows.values())]
+        self._before.keep_only({leaving_of(one) for one in not_done})
         for of in list(self._follows):
             follows = self._follows.get(of)
-            if follows is None or follows.under_way or follows.free <= NOTHING:
+            if follows is None or follows.under_way:
+                continue
+            free = self._there(of, follows.quantity)
+            if not free:
+                self._end_if_done(of)
                 continue
             symbol = follows.intent.symbol
             price, _ = prices.get(symbol, (follows.intent.reference_price, now_ns))
-            less = too_little(follows.free, price, grids.get(symbol))
-            if less and not follows.entering:
+            less = too_little(free, price, grids.get(symbol))
+            if not less:
+                yield self._next(of, follows, free, price, now_ns)
+            elif self._may_come(of, follows.quantity) == free:
                 self._fails(follows.intent, of, NOTHING, f"filled, and of the rest {less}")
-            elif not less:
-                yield self._next(of, follows, price, now_ns)
+
+    def _there(self, of: OrderKey, quantity: Decimal) -> Decimal:
+        """Give how much of that an exit may leave now."""
+        there = self._before.there(of)
+        return quantity if there is None else min(quantity, there)
 
     def _next(
-        self, of: OrderKey, follows: _Follows, price: Decimal, now_ns: TimestampNs
+        self,
+        of: OrderKey,
+        follows: _Follows,
+        quantity: Decimal,
+        price: Decimal,
+        now_ns: TimestampNs,
     ) -> OrderIntent:
-        quantity = follows.free
         follows.parts += 1
         follows.under_way = True
-        follows.quantity, follows.free = EXACT.subtract(follows.quantity, quantity), NOTHING
+        follows.quantity = EXACT.subtract(follows.quantity, quantity)
         key = rest_key(of, follows.parts)
         self._given[key] = of, quantity
         return msgspec.structs.replace(
@@ -337,17 +375,6 @@ class ExitBook:
             }
             for key, intent, quantity in (*waiting, *follows)
         ]
-
-
-def _entered(follows: _Follows, order: MovingOrder, *, is_final: bool) -> None:
-    """Count what has filled of an entry since it was looked at last."""
-    key = order.order_key
-    before = EXACT.subtract(order.quantity, follows.entering[key])
-    more = max(EXACT.subtract(order.filled_quantity, before), NOTHING)
-    follows.free = min(EXACT.add(follows.free, more), follows.quantity)
-    follows.entering[key] = EXACT.subtract(order.quantity, order.filled_quantity)
-    if is_final:
-        del follows.entering[key]
 
 
 def rest_of(reason: str) -> OrderKey | None:

@@ -91,6 +91,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     fees_of: list[tuple[StrategyId, Symbol, Decimal]] = []
     """Empty, too, where it was not kept: then only what is everyone's counts."""
     instruments: dict[Symbol, Instrument]
+    bought_before: dict[OrderKey, Decimal] = {}
+    """Of exits that have waited, or follow another: what there is for each."""
     replaced: dict[OrderKey, First] = {}
     not_replacing: dict[OrderKey, Refusal] = {}
     """Decisions that do not take another's place, or are wanted no more, by their own keys."""
@@ -142,6 +144,7 @@ def seen_now(
         base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
         fees_of=[] if state.flows is None else _places(state.flows.fees_of, symbols),
         instruments=_of(state.instruments, symbols),
+        bought_before=dict(state.bought_before),
         replaced={key: _first(one) for key, one in replaced.items()},
         not_replacing=dict(not_replacing),
     )
@@ -216,6 +219,7 @@ def _state_in(seen: Seen) -> RiskState:
         open_orders=None if seen.open_orders is None else dict(seen.open_orders),
         risk_added_at=dict(seen.risk_added_at),
         market_at=dict(seen.market_at),
+        bought_before=dict(seen.bought_before),
         now_ns=seen.now_ns,
         equity=seen.equity or EquityBook(),
         flows=_flows(seen),

@@ -30,14 +30,13 @@ _PART = re.compile(rf"; of {_AMOUNT}, the venue takes {_AMOUNT} in one order$", 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
-class Rest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an exit was to leave and was not sent for: base currency, unsigned."""
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What there was when an exit was decided: base currency, unsigned."""
 
-    quantity: Decimal
     free: Decimal
-    """How much of it is held already: the venue takes no more in one order."""
+    """What its strategy surely held, in no open exit."""
     entering: dict[OrderKey, Decimal]
-    """The strategy's open entries, with what of each has not filled: the others of it."""
+    """Its open entries, with what of each had not filled."""
 
 
 def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
@@ -59,22 +58,26 @@ def may_wait(intent: OrderIntent, state: RiskState) -> bool:
     return intent.order_type is OrderType.MARKET and bool(_coming(intent, state))
 
 
-def rest_of_exit(intent: OrderIntent, fitted: OrderIntent, state: RiskState) -> Rest | None:
-    """Give what an exit that trades at once cannot leave now; None where that is nothing.
+def before_exit(intent: OrderIntent, state: RiskState) -> Before | None:
+    """Give what there is for an exit, which `state` does not count yet; None of any other order."""
+    if not intent.leaves or state.open_orders is None:
+        return None
+    free = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
+    return Before(free=free, entering=_coming(intent, state))
+
+
+def rest_of_exit(intent: OrderIntent, fitted: OrderIntent, state: RiskState) -> Decimal:
+    """Give what an exit that trades at once cannot leave now: base currency, unsigned.
 
     `state` does not count it yet.
     """
     leaves = intent.leaves
     if not leaves or state.open_orders is None or not _trades_at_once(intent):
-        return None
+        return NOTHING
     sent = EXACT.subtract(fitted.quantity, EXACT.subtract(intent.quantity, leaves))
     wanted = min(leaves, _held(intent, state))
     left = EXACT.subtract(EXACT.subtract(wanted, sent), fees_in(fitted.reason))
-    if sent <= NOTHING or left <= NOTHING:
-        return None
-    there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
-    free = max(min(left, EXACT.subtract(there, sent)), NOTHING)
-    return Rest(quantity=left, free=free, entering=_coming(intent, state))
+    return left if sent > NOTHING and left > NOTHING else NOTHING
 
 
 def nothing_held(intent: OrderIntent) -> Refusal | None:
@@ -122,11 +125,16 @@ def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
 def _fit_to_filled(intent: OrderIntent, state: RiskState) -> OrderIntent:
     """Leave what has filled of entries that are open; what rests can wait for the others.
 
-    Counted as filled they are sold all the same: coins of another strategy, or short.
+    Counted as filled they are sold all the same: coins of another strategy, or short. Of one that
+    has waited, what has filled of its own: what was bought later is in its strategy's position.
     """
-    if not intent.leaves or not _trades_at_once(intent) or not _coming(intent, state):
+    if not intent.leaves or not _trades_at_once(intent):
+        return intent
+    own = state.bought_before.get(intent.order_key)
+    if own is None and not _coming(intent, state):
         return intent
     there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
+    there = there if own is None else min(own, there)
     return intent if intent.leaves <= there else _cut(intent, there, "filled")
 
 

@@ -54,6 +54,9 @@ class RiskState(msgspec.Struct, kw_only=True):
     """When the newest order that added risk was decided."""
     market_at: dict[Symbol, TimestampNs] = msgspec.field(default_factory=dict)
     """When the last event that was seen of a symbol happened."""
+    bought_before: dict[OrderKey, Decimal] = msgspec.field(default_factory=dict)
+    """Of exits that have waited, or follow another: what there is for each. The executor sets it
+    before it asks."""
     now_ns: TimestampNs | None = None
     """The executor's clock, which it sets before it asks. None: each decision's own moment,
     as in a replay, where the market's clock waits."""

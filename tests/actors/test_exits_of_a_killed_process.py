@@ -166,7 +166,7 @@ def test_nothing_is_noted_any_more_of_what_an_orderly_end_has_refused(desk: Stop
     assert left_to_do(desk) == NOTHING_LEFT
 
 
-def test_a_further_order_that_waits_at_an_orderly_end_is_what_was_to_follow_again(
+def test_what_another_exit_has_taken_is_to_follow_still_at_an_orderly_end(
     desk: Stopped, lines: Lines
 ) -> None:
     with_most(desk, "0.3")
@@ -175,7 +175,6 @@ def test_a_further_order_that_waits_at_an_orderly_end_is_what_was_to_follow_agai
     leave(desk)
     leave(desk, 2, "0.2")  # takes what was free for the next one
     desk.tell(answer_of(desk, key_of(1), S.FILLED, "0.3"))
-    assert left_to_do(desk).waiting
 
     desk.stop()
 

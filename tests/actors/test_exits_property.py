@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import settings
 
+from decisions.exit_book import rest_of
 from messages.ids import OrderKey
 from messages.lifecycle import ActorState
 from messages.order_states import FINAL_STATES
@@ -132,11 +133,24 @@ class Trader:
         while self.answer_exit():
             pass
 
-    def sold(self) -> Decimal:
-        """What was, and may yet be."""
+    def sold(self, up_to: int | None = None) -> Decimal:
+        """What was, and may yet be, by the exits that were decided up to then."""
+        those = {key_of(one) for one in self.exits if up_to is None or one <= up_to}
         sales = [one for one in self.desk.orders().values() if one.side is Side.SELL]
-        left = [one.quantity for one in sales if one.state is not S.REFUSED]
+        left = [
+            one.quantity
+            for one in sales
+            if one.state is not S.REFUSED and (rest_of(one.reason) or one.order_key) in those
+        ]
         return sum(left, start=Decimal(0))
+
+    def sells_what_was_bought_before(self) -> bool:
+        """Whether the exits up to each moment sell no more than the entries up to it brought."""
+        bought = self.bought.items()
+        return all(
+            self.sold(exit_) <= sum(filled for entry, filled in bought if entry < exit_)
+            for exit_ in self.exits
+        )
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -147,6 +161,7 @@ def test_all_that_is_left_is_sold_once_whatever_overlaps_and_fails(
     for _ in range(25):
         trader.step()
         assert trader.sold() <= sum(trader.bought.values())
+        assert trader.sells_what_was_bought_before()
 
     trader.end()
 
@@ -169,6 +184,7 @@ def test_a_process_that_is_killed_sells_nothing_twice_and_leaves_each_decision_i
         else:
             trader.step()
         assert trader.sold() <= sum(trader.bought.values())
+        assert trader.sells_what_was_bought_before()
 
     trader.end()
     if trader.held():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from messages.values import OrderState as S
+from messages.values import Side
 from tests.actors.changing import told
 from tests.actors.exit_path import (
     MARGIN,
@@ -59,6 +60,95 @@ def test_what_waits_is_not_sold_from_what_is_bought_after_it(desk: Stopped) -> N
     assert desk.actor.inspect()["leaving"] == []
 
 
+def test_what_waits_leaves_no_more_than_its_entry_has_filled(desk: Stopped) -> None:
+    """With the first crumb all that was free went, and its strategy took itself for still in."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.tell(desk.intent(2))
+    desk.fills(2, "1", S.FILLED)
+
+    desk.fills(0, "0.1")
+    assert sold(desk) == [("0.1", S.SENT)]
+    desk.answers(S.FILLED, "0.1")
+    desk.fills(0, "0.3", S.CANCELED)
+    desk.answers(S.FILLED, "0.2")
+
+    assert sold(desk) == [("0.1", S.FILLED), ("0.2", S.FILLED)]
+    assert desk.actor.inspect()["leaving"] == []
+    assert desk.cell.problem == ""
+
+
+def test_nor_does_it_where_the_entry_was_decided_in_the_same_moment(desk: Stopped) -> None:
+    desk.tell(desk.intent(0))
+    out = desk.intent(1, side=Side.SELL, leaves=Decimal(1))
+    desk.tell(out, desk.intent(2))
+
+    desk.fills(2, "1", S.FILLED)
+    assert sold(desk) == []
+    desk.fills(0, "0.1")
+
+    assert sold(desk) == [("0.1", S.SENT)]
+
+
+def test_an_incarnation_later_it_leaves_as_much(desk: Stopped) -> None:
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.tell(desk.intent(2))
+    desk.fills(2, "1", S.FILLED)
+
+    desk.start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(0, S.FILLED, "0.1")))
+
+    assert sold(desk) == [("0.1", S.SENT)]
+
+
+def test_what_follows_a_part_is_of_the_entries_that_the_exit_was_of(desk: Stopped) -> None:
+    """Each part added those that were open by then: the end of its own was made up for by them."""
+    with_most(desk, "0.3")
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.answers(S.FILLED, "0.3")
+    desk.tell(desk.intent(2))
+
+    desk.fills(0, "0.9")
+    desk.fills(0, "0.9", S.CANCELED)
+    desk.answers(S.FILLED, "0.3").answers(S.FILLED, "0.3")
+    desk.fills(2, "1", S.FILLED)
+
+    assert sold(desk) == [("0.3", S.FILLED)] * 3
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def test_what_a_later_exit_took_is_made_up_for_by_its_entry_and_no_later_one(
+    desk: Stopped,
+) -> None:
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.tell(desk.intent(2))
+    desk.fills(0, "0.5")
+    leave(desk, 3, "0.2")  # of the first entry, as it came
+    desk.tell(desk.intent(4))
+    desk.fills(4, "1", S.FILLED)
+    answer_all(desk)
+    assert sold(desk) == [("0.3", S.FILLED), ("0.2", S.FILLED)]
+
+    desk.fills(2, "0.1")
+    answer_all(desk)
+    desk.fills(2, "1", S.FILLED)
+    desk.fills(0, "0.5", S.CANCELED)
+    answer_all(desk)
+
+    assert sold(desk)[2:] == [("0.1", S.FILLED), ("0.1", S.FILLED)]
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def answer_all(desk: Stopped) -> None:
+    while answer_one(desk, Random(0), fails=False):
+        pass
+
+
 def test_what_two_exits_take_from_each_other_is_left_by_both_in_the_end(desk: Stopped) -> None:
     """Of a part that was sent for less than it was to leave the rest was forgotten."""
     two_exits(desk)
@@ -66,8 +156,7 @@ def test_what_two_exits_take_from_each_other_is_left_by_both_in_the_end(desk: St
     desk.fills(2, "1", S.FILLED)
     desk.fills(0, "1", S.FILLED)
 
-    while answer_one(desk, Random(0), fails=False):
-        pass
+    answer_all(desk)
 
     assert could_be_sold(desk) == 2
     assert desk.actor.inspect()["leaving"] == []

@@ -7,7 +7,7 @@ import msgspec
 
 from decisions.exit_book import ExitBook
 from decisions.order_keys import rest_key
-from decisions.risk_exit import Rest
+from decisions.risk_exit import Before
 from decisions.risk_limits import Refusal
 from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
@@ -40,15 +40,26 @@ def entry(filled: str, state: OrderState = S.PARTIALLY_FILLED) -> Order:
     return Order(ENTRY, state, Decimal(filled), side=Side.BUY)
 
 
-def after_an_exit_of(sent: str) -> ExitBook:
-    """Of 1 bought, as much had filled, and is sold."""
+def with_an_exit_of(sent: str, entry: str = "1") -> ExitBook:
+    """As much of the entry had filled, and is being sold; 1 was to be left."""
     book, part = ExitBook(), Decimal(sent)
     book.claimed(
         msgspec.structs.replace(OUT, quantity=part, leaves=part),
-        Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: 1 - part}),
+        1 - part,
+        Before(free=part, entering={ENTRY: Decimal(entry) - part}),
     )
+    return book
+
+
+def after_an_exit_of(sent: str, entry: str = "1") -> ExitBook:
+    """As much of the entry had filled, and is sold."""
+    book, part = with_an_exit_of(sent, entry), Decimal(sent)
     book.moved(Order(OUT.order_key, S.FILLED, part, quantity=part))
     return book
+
+
+def claimed(book: ExitBook, part: OrderIntent) -> None:
+    book.claimed(part, Decimal(0), None)
 
 
 def due(book: ExitBook, **grid: Any) -> list[OrderIntent]:
@@ -84,7 +95,7 @@ def test_one_that_was_judged_and_never_durable_is_given_again_by_another_name() 
     book = after_an_exit_of("0.3")
     book.moved(entry("0.5"))
     (part,) = due(book)
-    book.claimed(part, None)
+    claimed(book, part)
 
     book.recover(lambda _: {})
 
@@ -107,7 +118,7 @@ def test_one_that_is_durable_is_not_given_again() -> None:
     book = after_an_exit_of("0.3")
     book.moved(entry("0.5"))
     (part,) = due(book)
-    book.claimed(part, None)
+    claimed(book, part)
 
     book.recover(lambda _: {part.order_key: Order(part.order_key, S.SENT, Decimal(0))})
 
@@ -116,11 +127,7 @@ def test_one_that_is_durable_is_not_given_again() -> None:
 
 def test_nothing_follows_a_decision_that_was_never_durable() -> None:
     """Who decided it decides it again."""
-    book, part = ExitBook(), Decimal("0.3")
-    book.claimed(
-        msgspec.structs.replace(OUT, quantity=part, leaves=part),
-        Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: 1 - part}),
-    )
+    book = with_an_exit_of("0.3")
 
     book.recover(lambda _: {})
     book.moved(entry("1", S.FILLED))
@@ -169,10 +176,7 @@ def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
 
 
 def test_what_follows_is_never_more_than_was_to_be_left() -> None:
-    book, part = ExitBook(), Decimal("0.2")
-    sent = msgspec.structs.replace(OUT, quantity=part, leaves=part)
-    book.claimed(sent, Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: Decimal(2)}))
-    book.moved(Order(OUT.order_key, S.FILLED, part, quantity=part))
+    book = after_an_exit_of("0.2", entry="2")
 
     book.moved(Order(ENTRY, S.FILLED, Decimal(2), quantity=Decimal(2), side=Side.BUY))
 
@@ -184,7 +188,7 @@ def test_no_part_is_given_while_one_is_under_way() -> None:
     book = after_an_exit_of("0.3")
     book.moved(entry("0.5"))
     (part,) = due(book)
-    book.claimed(part, None)
+    claimed(book, part)
 
     book.moved(entry("0.9"))
 
@@ -197,8 +201,23 @@ def test_with_a_part_that_fails_all_is_told_that_is_in_no_other_order() -> None:
     book = after_an_exit_of("0.3")
     book.moved(entry("0.5"))
     (part,) = due(book)
-    book.claimed(part, None)
+    claimed(book, part)
 
     book.moved(Order(part.order_key, S.REJECTED, Decimal(0), quantity=part.quantity))
 
     assert book.short[PLACE].quantity == Decimal("0.7")
+
+
+def test_what_has_to_wait_of_it_is_to_follow_again_once_it_is_taken_back() -> None:
+    """It is in no row: what was to follow is told to the next process, and nothing twice."""
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    (part,) = due(book)
+    book.wait(part, Before(free=Decimal(0), entering={}))
+    assert [one.order_key for one in book.unfinished().waiting] == [part.order_key]
+
+    book.take_back()
+
+    unfinished = book.unfinished()
+    assert unfinished.waiting == ()
+    assert [one.quantity for one in unfinished.following] == [Decimal("0.7")]

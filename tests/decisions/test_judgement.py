@@ -94,6 +94,7 @@ STATES = st.builds(
     open_orders=maybe(st.dictionaries(KEYS, OPEN, max_size=3)),
     risk_added_at=st.dictionaries(SYMBOLS, MOMENTS),
     market_at=st.dictionaries(SYMBOLS, MOMENTS),
+    bought_before=st.dictionaries(KEYS, SMALL),
     now_ns=maybe(MOMENTS),
     equity=EQUITY,
     flows=maybe(
@@ -229,6 +230,7 @@ def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:
     kept = {"exposure", "decided", "unsettled", "open_orders", "risk_added_at", "market_at"}
     kept |= {
         "held_by",
+        "bought_before",
         "now_ns",
         "equity",
         "instruments",

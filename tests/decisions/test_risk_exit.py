@@ -20,7 +20,7 @@ from decisions.risk import (
     saw_fill,
     write_off,
 )
-from decisions.risk_exit import Rest, fees_in, is_part, rest_of_exit
+from decisions.risk_exit import Before, before_exit, fees_in, is_part, rest_of_exit
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill, OrderIntent
 from messages.values import Instrument, Liquidity, OrderType, Side, TimeInForce
@@ -118,7 +118,7 @@ def test_a_part_that_is_there_is_sold_as_it_is(bought: RiskState) -> None:
 def test_nothing_follows_what_fees_have_taken(bought: RiskState) -> None:
     whole = msgspec.structs.replace(order(Side.SELL, "0.01"), leaves=Decimal("0.01"))
 
-    assert rest_of_exit(whole, fit_exit(whole, SPOT, bought), bought) is None
+    assert rest_of_exit(whole, fit_exit(whole, SPOT, bought), bought) == 0
 
 
 def test_while_an_entry_fills_what_has_filled_is_left_and_the_rest_follows() -> None:
@@ -134,9 +134,22 @@ def test_while_an_entry_fills_what_has_filled_is_left_and_the_rest_follows() -> 
         Decimal("0.3"),
         "out; asked to exit 1, only 0.3 is filled",
     )
-    assert rest_of_exit(whole, fitted, state) == Rest(
-        quantity=Decimal("0.7"), free=Decimal(0), entering={entry.order_key: Decimal("0.7")}
+    assert rest_of_exit(whole, fitted, state) == Decimal("0.7")
+    assert before_exit(whole, state) == Before(
+        free=Decimal("0.3"), entering={entry.order_key: Decimal("0.7")}
     )
+
+
+def test_one_that_has_waited_leaves_what_was_bought_before_it() -> None:
+    state = RiskState(open_orders={}, instruments={BTC: GRID})
+    accept(order(Side.BUY, "1"), state)
+    state.open_orders = {}
+    whole = msgspec.structs.replace(order(Side.SELL, "1", 1), leaves=Decimal(1))
+    state.bought_before[whole.order_key] = Decimal("0.4")
+
+    assert fit_exit(whole, RiskLimits(), state).quantity == Decimal("0.4")
+    state.bought_before[whole.order_key] = Decimal(2)
+    assert fit_exit(whole, RiskLimits(), state) is whole
 
 
 def test_the_part_that_turns_a_position_around_waits_for_nothing() -> None:
@@ -148,7 +161,7 @@ def test_the_part_that_turns_a_position_around_waits_for_nothing() -> None:
     fitted = fit_exit(both, RiskLimits(), state)
 
     assert (fitted.quantity, fitted.leaves) == (Decimal(2), Decimal(0))
-    assert rest_of_exit(both, fitted, state) is None
+    assert rest_of_exit(both, fitted, state) == 0
 
 
 def small(most: str) -> RiskState:
