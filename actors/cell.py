@@ -117,6 +117,8 @@ class Cell:
         """The message that the last useful work was done for; None before any."""
         self.progress_limit_ns: int | None = None
         self.hang_after_ns: int | None = None
+        self.ends_for_good = False
+        """Whether it is stopped with all above it, so that its supervisor is not started again."""
         self.restarts = 0
         self.restarts_in_window = 0
         self.restart_limit = 0
@@ -167,6 +169,7 @@ class Cell:
         if self.hops is not None:
             self.hops.begin_incarnation()
         self.life, self.epoch = life, life.epoch
+        self.ends_for_good = False
         self.handling = None
         self.progress_ns = self.monotonic_ns()
         self.progress_on = None

@@ -93,3 +93,8 @@ class Child:
         self.late = False
         self.hang_watch = HangWatch(look_ns)
         self.window = RestartWindow(Intensity())
+
+    @property
+    def drains(self) -> bool:
+        """Whether it has time, at its end, to handle what waits for it."""
+        return self.spec.drain and self.spec.shutdown_ns != 0

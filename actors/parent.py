@@ -10,9 +10,9 @@ from actors.cell import Cell
 from actors.children import Child, ChildSpec, SupervisorSpec
 from actors.log import logger
 from actors.spec_guard import guard
-from decisions.supervisor import Restart, RestartWindow, Strategy
+from decisions.supervisor import Restart, RestartWindow, Strategy, is_failure, wants_restart
 from messages.ids import NS_PER_MS
-from messages.lifecycle import ActorState, ChildInfo, ExitReason, Supervision
+from messages.lifecycle import ActorState, ChildInfo, Exit, ExitReason, Supervision
 
 EventSink = Callable[[Supervision], object]
 
@@ -40,12 +40,16 @@ class Parent(Actor):
         cell.progress_limit_ns = spec.progress_ms * NS_PER_MS if spec.progress_ms else None
         return cell
 
-    def _launch(self, child: Child, *, restarted: bool = False) -> str:
+    def _launch(
+        self, child: Child, *, restarted: bool = False, within_ns: int | None = None
+    ) -> str:
         """Start one child and wait; give the problem, empty when it is up."""
         child.waiting, child.retry = False, None
         child.live = True
         child.started_ns = self.ctx.monotonic_ns()
         limit_ns = child.spec.start_timeout_ms * NS_PER_MS
+        if within_ns is not None:
+            limit_ns = min(limit_ns, within_ns)
         result = self.ctx.runtime.start(child.cell, limit_ns, owner=self.ctx.life)
         if result.outcome is ExitReason.INIT_FAILED:
             child.live = False
@@ -54,13 +58,21 @@ class Parent(Actor):
         self._tell("restarted" if restarted else "started", child, "")
         return ""
 
-    def _terminate(self, child: Child) -> None:
+    def _terminate(self, child: Child, *, for_good: bool = False) -> None:
+        """Stop it, or its wait for a restart; `for_good` where nobody comes after it."""
+        child.cell.ends_for_good = for_good
+        begun_ns = self.ctx.monotonic_ns()
+        is_due, child.waiting, child.retry = child.waiting, False, None
+        for_good = for_good and child.drains and not self._is_dynamic
         if child.live:
             child.live = False
-            self.ctx.runtime.stop(child.cell, child.spec.shutdown_ns, drain=child.spec.drain)
-        elif child.waiting:
+            limit_ns = child.spec.shutdown_ns
+            reason = self.ctx.runtime.stop(child.cell, limit_ns, drain=child.spec.drain)
+            is_due = for_good and self._may_try_again(child, reason)
+        elif is_due:
             child.cell.set_state(ActorState.STOPPED)
-        child.waiting, child.retry = False, None
+        if for_good and is_due:
+            self._finish(child, begun_ns)
 
     def _part_with(self, child: Child) -> None:
         """Close a child that does not come back by itself; forget it where OTP does."""
@@ -68,18 +80,18 @@ class Parent(Actor):
         if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
             self.children.remove(child)
 
-    def _stop_all(self) -> None:
+    def _stop_all(self, *, for_good: bool = False) -> None:
         """Stop the children; their mail is kept if the supervisor above may restart this one.
 
         It is the one above that closes what does not come back. Dynamic children never do.
         """
         if self.ctx.fenced:
             return
-        for child in self._take_down(self.children):
+        for child in self._take_down(self.children, for_good=for_good):
             if self._is_dynamic or self._cell.supervisor is None:
                 self.ctx.runtime.close(child.cell, "stopped")
 
-    def _take_down(self, children: list[Child]) -> Iterator[Child]:
+    def _take_down(self, children: list[Child], *, for_good: bool = False) -> Iterator[Child]:
         """Terminate them, last started first; give each before the next one's turn.
 
         Dynamic children do not need each other: they end side by side, and are given afterwards.
@@ -88,7 +100,7 @@ class Parent(Actor):
         if self.spec.template is not None:
             self._terminate_together(down, self.spec.template)
         for child in down:
-            self._terminate(child)
+            self._terminate(child, for_good=for_good)
             yield child
 
     def _terminate_together(self, children: list[Child], template: ChildSpec) -> None:
@@ -101,6 +113,103 @@ class Parent(Actor):
     @property
     def _is_dynamic(self) -> bool:
         return self.spec.strategy is Strategy.SIMPLE_ONE_FOR_ONE
+
+    @property
+    def _ends_for_good(self) -> bool:
+        """Whether nobody starts this supervisor again once it has ended."""
+        return self._cell.supervisor is None or self._cell.ends_for_good
+
+    # ------------------------------------------------------------ the last mail
+
+    def _may_try_again(self, child: Child, reason: ExitReason) -> bool:
+        """Whether it failed while it was stopped, and may be started once more; that counts.
+
+        One that overran its time has none left.
+        """
+        is_in_time = is_failure(reason) and reason is not ExitReason.KILLED
+        if not is_in_time or not wants_restart(child.spec.restart, reason):
+            return False
+        error = child.cell.life.error if child.cell.life is not None else ""
+        self._tell("exited", child, f"{reason}: {error}")
+        why = self._why_no_more(child, self._notice_of(child, error, reason))
+        if why:
+            self._leave_undone(child, why)
+        return not why
+
+    def _finish(self, child: Child, begun_ns: int) -> None:
+        """Start it now, for what waits for it, and stop it: all within the time of one stop.
+
+        Also with an empty mailbox: what its last incarnation had in hand may be kept elsewhere,
+        and answers may be on their way to it.
+        """
+        reason = ExitReason.INIT_FAILED
+        problem = self._launch(child, restarted=True, within_ns=self._left_ns(child, begun_ns))
+        if not problem:
+            child.live = False
+            left_ns = self._left_ns(child, begun_ns)
+            reason = self.ctx.runtime.stop(child.cell, left_ns, drain=True)
+            problem = self._problem_of(child, reason)
+        if problem:
+            self._tell("exited", child, f"{reason}: {problem}")
+            self._leave_undone(child, problem)
+
+    def _left_ns(self, child: Child, begun_ns: int) -> int | None:
+        """Give how much of the time for its stop is left; None where it may take for ever."""
+        limit_ns = child.spec.shutdown_ns
+        spent_ns = self.ctx.monotonic_ns() - begun_ns
+        return None if limit_ns is None else max(limit_ns - spent_ns, 0)
+
+    def _problem_of(self, child: Child, reason: ExitReason) -> str:
+        if not is_failure(reason):
+            return ""
+        if reason is ExitReason.KILLED:
+            return "it did not end in time"
+        return child.cell.last_error
+
+    def _leave_undone(self, child: Child, why: str) -> None:
+        """Halt it: what waited for it is lost to this process, and whoever looks is to know."""
+        text = (
+            f"{child.name} failed at the end, and what waited for it is not done; "
+            f"the next start settles what is open: {why}"
+        )
+        self._log.critical("{}", text)
+        child.cell.set_state(ActorState.HALTED, text)
+        self._tell("halted", child, why)
+
+    # ------------------------------------------------------------ one attempt more
+
+    def _why_no_more(self, child: Child, notice: Exit) -> str:
+        """Count an attempt to start it again; say why it is not to be made, empty where it is."""
+        now_ns = self.ctx.monotonic_ns()
+        if notice.error_class in self.spec.fatal_errors:
+            return f"{notice.error} (a restart cannot mend it)"
+        window = child.window if self.spec.intensity_per_child else self.window
+        within = window.add(now_ns)
+        self._show_window(child, window.count(now_ns))
+        if within:
+            return ""
+        limit = self.spec.intensity
+        used_up = f"{limit.max_restarts} restarts in {limit.window_s:g} s used up"
+        return f"{used_up}; last: {notice.error or notice.reason}"
+
+    def _notice_of(
+        self, child: Child, problem: str, reason: ExitReason = ExitReason.INIT_FAILED
+    ) -> Exit:
+        """Give the notice of a failure that nobody else tells; `problem` begins with its class."""
+        kind, _, _ = problem.partition(":")
+        return Exit(
+            child=child.cell.path,
+            epoch=child.cell.epoch,
+            reason=reason,
+            error_class=kind,
+            error=problem,
+            ts_ns=self.ctx.utc_ns(),
+        )
+
+    def _show_window(self, child: Child, count: int) -> None:
+        # The attempt that was one too many is no restart: none came of it.
+        child.cell.restart_limit = self.spec.intensity.max_restarts
+        child.cell.restarts_in_window = min(count, child.cell.restart_limit)
 
     # ------------------------------------------------------------ telling
 

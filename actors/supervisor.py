@@ -57,7 +57,7 @@ class Supervisor(Parent):
             problem = self._launch(child)
             if problem and self.spec.tolerant_start:
                 self._tell("exited", child, f"{ExitReason.INIT_FAILED}: {problem}")
-                self._restart(child, self._init_failure(child, problem))
+                self._restart(child, self._notice_of(child, problem))
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
         self.ctx.every(self._look_ns, Supervise())
@@ -68,7 +68,7 @@ class Supervisor(Parent):
 
     def stopping(self) -> None:
         """Stop every child, last started first."""
-        self._stop_all()
+        self._stop_all(for_good=self._ends_for_good)
 
     def crashed(self) -> None:
         """Stop every child: nobody would look after them."""
@@ -114,19 +114,9 @@ class Supervisor(Parent):
     def _restart(self, child: Child, notice: Exit) -> None:
         """One more attempt, unless it is one too many or the error is fatal."""
         now_ns = self.ctx.monotonic_ns()
-        if notice.error_class in self.spec.fatal_errors:
-            self._give_up(child, f"{notice.error} (a restart cannot mend it)")
-            return
-        window = child.window if self.spec.intensity_per_child else self.window
-        within = window.add(now_ns)
-        self._show_window(child, window.count(now_ns))
-        if not within:
-            limit = self.spec.intensity
-            self._give_up(
-                child,
-                f"{limit.max_restarts} restarts in {limit.window_s:g} s used up; last: "
-                + (notice.error or notice.reason),
-            )
+        why = self._why_no_more(child, notice)
+        if why:
+            self._give_up(child, why)
             return
         for other in self._take_down_with(child):
             if other.spec.restart is Restart.TEMPORARY:
@@ -168,22 +158,11 @@ class Supervisor(Parent):
         for child in [c for c in self.children if c.name in names and c.waiting]:
             problem = self._launch(child, restarted=True)
             if problem:
-                notice = self._init_failure(child, problem)
+                notice = self._notice_of(child, problem)
                 child.live = False
                 self._tell("exited", child, f"{notice.reason}: {problem}")
                 self._restart(child, notice)
                 return
-
-    def _init_failure(self, child: Child, problem: str) -> Exit:
-        kind, _, _ = problem.partition(":")
-        return Exit(
-            child=child.cell.path,
-            epoch=child.cell.epoch,
-            reason=ExitReason.INIT_FAILED,
-            error_class=kind,
-            error=problem,
-            ts_ns=self.ctx.utc_ns(),
-        )
 
     # ------------------------------------------------------------ giving up
 
@@ -194,7 +173,7 @@ class Supervisor(Parent):
         if not halts:
             self._tell("gave_up", child, why)
             self._cell.set_state(ActorState.STOPPED, f"gave up on {child.name}: {why}")
-            self._stop_all()
+            self._stop_all(for_good=self._ends_for_good)
             self.ctx.stop(ExitReason.SHUTDOWN)
             return
         alone = self.spec.intensity_per_child
@@ -210,7 +189,7 @@ class Supervisor(Parent):
     def _after_significant(self) -> None:
         left = sum(1 for c in self.children if c.spec.significant and (c.live or c.waiting))
         if ends_supervisor(self.spec.auto_shutdown, significant_left=left):
-            self._stop_all()
+            self._stop_all(for_good=self._ends_for_good)
             self.ctx.stop(ExitReason.SHUTDOWN)
 
     # ------------------------------------------------------------ looking after
@@ -245,7 +224,7 @@ class Supervisor(Parent):
         cell.last_error_at_ns, cell.last_error = self.ctx.utc_ns(), error
         self.ctx.runtime.fence(cell, "poison", error)
         notice = msgspec.structs.replace(
-            self._init_failure(child, error), reason=ExitReason.KILLED, error_class=""
+            self._notice_of(child, error), reason=ExitReason.KILLED, error_class=""
         )
         self._child_exited(notice)
 
@@ -255,11 +234,6 @@ class Supervisor(Parent):
         if late and not child.late:
             self._tell("no_progress", child, f"no useful work for {limit_ns / NS_PER_S:g} s")
         child.late = late
-
-    def _show_window(self, child: Child, count: int) -> None:
-        # The attempt that was one too many is no restart: none came of it.
-        child.cell.restart_limit = self.spec.intensity.max_restarts
-        child.cell.restarts_in_window = min(count, child.cell.restart_limit)
 
     # ------------------------------------------------------------ an operator's questions
 

@@ -28,6 +28,7 @@ PLACES = {
     "test_cell.py": (3, BARE),
     "test_clean_errors.py": (1, BARE),
     "test_hops.py": (5, BARE),
+    "test_last_mail.py": (1, A_SPAN),
     "test_runtime_steps.py": (10, ITSELF),
     "test_supervisor_model.py": (1, SEEDS),
     "test_supervisor_stopping.py": (4, A_SPAN),

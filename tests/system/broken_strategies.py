@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pykka
 
+from actors.executor import ExecutorActor
 from messages.market import Candle
 from strategies.protocol import Decision
 from strategies.sma_cross import SmaCross
@@ -87,3 +88,15 @@ class StopsTheMetrics(SmaCross):
         for ref in pykka.ActorRegistry.get_by_class_name("MetricsActor"):
             ref.stop(block=False)
         return tuple(super().on_candle(candle, position))
+
+
+class SpoilsTheEnd(SmaCross):
+    """Has the executor fail at each orderly end, as code in the same process can."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        ExecutorActor.stopping = _fail  # type: ignore[method-assign]  # that is the mischief
+        return tuple(super().on_candle(candle, position))
+
+
+def _fail(self: ExecutorActor) -> None:
+    raise MemoryError(f"no room for the last word of {self.ctx.path}")

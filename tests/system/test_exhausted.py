@@ -38,9 +38,11 @@ def in_two_files(folder: Path) -> str:
     return f'type = "replay"\npath = ["{folder / "1.csv"}", "{folder / "2.csv"}"]'
 
 
-def end_of(start: Start, config: Path, **environment: str) -> tuple[int, dict[str, Any], str]:
+def end_of(
+    start: Start, config: Path, *options: str, **environment: str
+) -> tuple[int, dict[str, Any], str]:
     """Run to the end; give the exit code, the last line and what stands on stderr."""
-    bot = start(config, environment={**os.environ, **environment})
+    bot = start(config, *options, environment={**os.environ, **environment})
     code, said = bot.end()
     return code, bot.events[-1], said
 
