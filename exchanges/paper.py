@@ -32,7 +32,7 @@ from exchanges.paper_order import (
     may_skip,
 )
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
-from exchanges.paper_tape import Tape
+from exchanges.paper_tape import TAPE_LENGTH, Tape
 from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown, Rejected, VenueError, VenueFailed
 from messages.exact import NOTHING
@@ -43,7 +43,6 @@ from messages.values import Instrument
 
 __all__ = ["PaperSettings", "PaperVenue"]
 
-TAPE_LENGTH = 8192
 _SYMBOL = attrgetter("symbol")
 
 T = TypeVar("T")

@@ -9,6 +9,9 @@ from operator import attrgetter, lt
 from exchanges.paper_order import Place
 from messages.market import MarketEvent
 
+TAPE_LENGTH = 8192
+"""In events of a symbol; no feed that waits may run further ahead of who decides."""
+
 _TIME = attrgetter("ts_event_ns")
 
 

@@ -94,11 +94,13 @@ def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import check_served, make_each
     from ops.config import load
+    from ops.config_window import check_window
     from ops.doubts import tell_doubts
     from ops.effective import effective_text
     from strategies import check_params
 
     config = load(arguments.config, {}, check_params)
+    check_window(config)
     make_each(config)
     check_served(config)
     sys.stdout.write(effective_text(config))

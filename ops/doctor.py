@@ -79,12 +79,14 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:
     from ops.config import load
+    from ops.config_window import check_window
     from ops.secret_values import secret_variables
     from persistence.secret_files import take_secret_files
     from strategies import check_params
 
     try:
         config = load(path, {}, check_params)
+        check_window(config)
         take_secret_files(secret_variables(config))
         return config, [ok("config", f"{path} has no mistake")]
     except ConfigError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import strategies
 from messages.errors import ConfigError
 from ops.config import Config, IdempotencyBackend, demo_config, live_config, load
+from ops.config_window import check_window
 from ops.options import StartOptions
 from ops.secret_values import secret_variables
 from persistence.secret_files import take_secret_files
@@ -26,6 +27,7 @@ def config_for(options: StartOptions) -> Config:
     if options.database_url_env and config.idempotency.backend is not IdempotencyBackend.POSTGRES:
         text = "--database-url-env is for PostgreSQL: say --idempotency-backend postgres too"
         raise ConfigError([text])
+    check_window(config)
     take_secret_files(secret_variables(config))
     return config
 
