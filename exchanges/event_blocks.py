@@ -234,9 +234,9 @@ def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Ite
 class CandleReader:
     """Makes blocks of one file's rows or columns."""
 
-    def __init__(self, symbol: Symbol, timeframe_ns: DurationNs, tally: Tally) -> None:
-        self._symbol, self._timeframe_ns, self._tally = symbol, timeframe_ns, tally
-        self._sequencer = Sequencer(timeframe_ns, tally)
+    def __init__(self, symbol: Symbol, tally: Tally, sequencer: Sequencer) -> None:
+        self._symbol, self._tally, self._sequencer = symbol, tally, sequencer
+        self._timeframe_ns = sequencer.timeframe_ns
 
     def of_rows(self, rows: Iterable[Row], held: Held) -> Iterator[Block]:
         """Read rows of text; `held` has what their reader told of rows that are not there."""
@@ -320,6 +320,9 @@ class CandleReader:
         floats: Sequence[list[float]],
     ) -> CandleBlock | None:
         if times_ns is None or not _are_sound(*floats):
+            return None
+        # A wild first row is in no longer run than its own, for no other goes on from it.
+        if numbers[0] == self._sequencer.wild_first:
             return None
         self._sequencer.last_ns = times_ns[-1] - self._timeframe_ns
         stats = self._tally.stats

@@ -7,7 +7,19 @@ from pathlib import Path
 
 from exchanges.event_blocks import Block, CandleReader, event_blocks
 from exchanges.recordings import Recording, files_of
-from exchanges.row_filter import Complaints, Held, PartTally, Row, Tally, candles, trades
+from exchanges.row_filter import (
+    Complaints,
+    Held,
+    PartTally,
+    Row,
+    Sequencer,
+    Tally,
+    candles,
+    sound_candles,
+    sound_trades,
+    trades,
+    wild_first_row,
+)
 from exchanges.source import SourceStats
 from exchanges.times import parse_timeframe, time_ns
 from messages.errors import DataError
@@ -40,7 +52,9 @@ class ReplaySource:
         paths = [path] if isinstance(path, Path) else path
         self._paths = [file for one in paths for file in files_of(one, timeframe)]
         self._recordings = [Recording(one) for one in self._paths]
+        self._wild_first = 0  # whether there is an event at all does not hang on it
         self._check()
+        self._wild_first = self._find_wild_first()
 
     @property
     def stats(self) -> SourceStats:
@@ -57,7 +71,7 @@ class ReplaySource:
         first = self._recordings[0]
         if first.has_trades:
             return event_blocks(self._events(self._stats, 0))
-        reader = CandleReader(self._symbol, self._timeframe_ns, tally)
+        reader = CandleReader(self._symbol, tally, self._sequencer(tally))
         if first.table is not None and len(self._recordings) == 1:
             return reader.of_columns(first.candle_columns(tally))
         held = Held()
@@ -87,9 +101,13 @@ class ReplaySource:
         tally = Tally(stats, self._paths[0].name, self._symbol)
         if self._recordings[0].has_trades:
             rows = self._rows(tally, tally, self._read_trades)
-            return trades(rows, self._symbol, tally, start_index)
+            return trades(rows, self._symbol, tally, start_index, self._wild_first)
         rows = self._rows(tally, tally, Recording.candle_rows)
-        return candles(rows, self._symbol, self._timeframe_ns, tally, start_index)
+        sequencer = self._sequencer(tally)
+        return candles(rows, self._symbol, self._timeframe_ns, tally, start_index, sequencer)
+
+    def _sequencer(self, tally: Tally) -> Sequencer:
+        return Sequencer(self._timeframe_ns, tally, self._wild_first)
 
     def _read_trades(self, recording: Recording, tally: Complaints) -> Iterator[Row]:
         return recording.trade_rows(self._symbol, tally)
@@ -108,6 +126,12 @@ class ReplaySource:
             for number, fields in read(recording, part):
                 yield before + number, fields
             before += max(number, part.furthest)
+
+    def _find_wild_first(self) -> int:
+        untold = Tally(SourceStats(), "")
+        if self._recordings[0].has_trades:
+            return wild_first_row(sound_trades(self._rows(untold, untold, self._read_trades)))
+        return wild_first_row(sound_candles(self._rows(untold, untold, Recording.candle_rows)))
 
     def _check(self) -> None:
         if len({one.has_trades for one in self._recordings}) > 1:

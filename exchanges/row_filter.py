@@ -2,11 +2,13 @@
 
 Malformed rows, duplicates and rows out of order are counted and dropped; a gap is counted and
 the row after it passes. A row that claims a time more than a year after the one before it is
-malformed, unless the next row agrees: one wild timestamp must not make the rest out of order.
+malformed, unless the next row goes on from there: one wild timestamp must not make the rest out
+of order. Of the first row, the two after it tell (`wild_first_row`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -24,6 +26,8 @@ Row = tuple[int, Sequence[str]]
 _SMALLEST = Decimal("1e-18")
 _LARGEST = Decimal("1e18")
 _YEAR_NS = 366 * 86_400_000_000_000
+_ENOUGH = 3
+_WILD, _WILD_FIRST = "more than a year after the row before", "more than a year after the next two"
 _LONGEST_FIELD = 64
 _ANY = Symbol("")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
@@ -142,49 +146,69 @@ class Held:
         self.told.append((row, why, Tally.cut_off))
 
 
+class _Leap:
+    """Tells a wild time from a true leap of years, after which the next row goes on from there."""
+
+    __slots__ = ("_last_ns", "_time_ns")
+
+    def __init__(self) -> None:
+        self._last_ns = self._time_ns = -1
+
+    def is_wild(self, last_ns: int, time_ns: int) -> bool:
+        """Judge a row by the last one that was used, and by the one judged before.
+
+        A row that was used without being judged here needs no word: `last_ns` is another then.
+        """
+        goes_on = last_ns == self._last_ns and self._time_ns < time_ns <= self._time_ns + _YEAR_NS
+        self._last_ns, self._time_ns = last_ns, time_ns
+        return 0 <= last_ns < time_ns - _YEAR_NS and not goes_on
+
+
 class Sequencer:
     """Decides by its time alone whether a candle may follow the one before it."""
 
-    __slots__ = ("_suspect_ns", "_tally", "_timeframe_ns", "last_ns")
+    __slots__ = ("_leap", "_tally", "last_ns", "timeframe_ns", "wild_first")
 
-    def __init__(self, timeframe_ns: DurationNs, tally: Tally) -> None:
+    def __init__(self, timeframe_ns: DurationNs, tally: Tally, wild_first: int = 0) -> None:
         self.last_ns = -1
-        self._suspect_ns = -1
-        self._timeframe_ns = timeframe_ns
+        self.wild_first = wild_first
+        """What `wild_first_row` gives."""
+        self._leap = _Leap()
+        self.timeframe_ns = timeframe_ns
         self._tally = tally
 
     @property
     def expected_ns(self) -> int:
         """When the next candle opens if none is missing; -1 before the first."""
-        return -1 if self.last_ns < 0 else self.last_ns + self._timeframe_ns
+        return -1 if self.last_ns < 0 else self.last_ns + self.timeframe_ns
 
     def admits(self, row: int, open_ns: int) -> bool:
         """Judge a candle that does not open exactly where the last one closed."""
         if self.last_ns < 0:
-            return True
+            return self._may_be_first(row)
+        is_wild = self._leap.is_wild(self.last_ns, open_ns)
         if open_ns == self.last_ns:
             self._tally.duplicate(row, "the same time as the row before")
         elif open_ns < self.last_ns:
             self._tally.out_of_order(row, "older than the row before")
-        elif open_ns < self.last_ns + self._timeframe_ns:
+        elif open_ns < self.last_ns + self.timeframe_ns:
             self._tally.malformed(row, "opens before the candle before it has closed")
-        elif self._is_wild(open_ns):
-            self._tally.malformed(row, "more than a year after the row before")
+        elif is_wild:
+            self._tally.malformed(row, _WILD)
         else:
             self._note_gap(row, open_ns)
             return True
         return False
 
-    def _is_wild(self, open_ns: int) -> bool:
-        agreed = 0 <= self._suspect_ns < open_ns <= self._suspect_ns + _YEAR_NS
-        if agreed or open_ns <= self.last_ns + _YEAR_NS:
+    def _may_be_first(self, row: int) -> bool:
+        if row == self.wild_first:
+            self._tally.malformed(row, _WILD_FIRST)
             return False
-        self._suspect_ns = open_ns
         return True
 
     def _note_gap(self, row: int, open_ns: int) -> None:
-        expected_ns = self.last_ns + self._timeframe_ns
-        missing = (open_ns - expected_ns) // self._timeframe_ns
+        expected_ns = self.last_ns + self.timeframe_ns
+        missing = (open_ns - expected_ns) // self.timeframe_ns
         self._tally.gap(row, GapSpan(expected_ns, open_ns, missing))
 
 
@@ -238,17 +262,26 @@ def candles(
 
 
 def trades(
-    rows: Iterable[Row], symbol: Symbol, tally: Tally, start_index: int = 0
+    rows: Iterable[Row],
+    symbol: Symbol,
+    tally: Tally,
+    start_index: int = 0,
+    wild_first: int = 0,
 ) -> Iterator[Trade]:
     """Give usable trades from rows of time, price, quantity, aggressor's side, trade id.
 
     Trades of one moment are distinct unless their ids are equal; an empty id is no id.
+    `wild_first` is what `wild_first_row` gives.
     """
-    last_ns, index, ids = -1, 0, set[str]()
+    last_ns, index, ids, leap = -1, 0, set[str](), _Leap()
     for row, fields in rows:
         trade = _trade(fields, symbol)
         if trade is None:
             tally.malformed(row, why_not_a_trade(fields))
+            continue
+        is_wild = leap.is_wild(last_ns, trade.ts_event_ns)
+        if is_wild or row == wild_first:
+            tally.malformed(row, _WILD if is_wild else _WILD_FIRST)
             continue
         if trade.ts_event_ns < last_ns:
             tally.out_of_order(row, "older than the row before")
@@ -264,6 +297,37 @@ def trades(
         if index >= start_index:
             yield trade
         index += 1
+
+
+def wild_first_row(sound: Iterable[tuple[int, int]]) -> int:
+    """Give the number of the first row if its time is wild, else 0.
+
+    It is where the next two rows agree with each other, and are more than a year older. One alone
+    that is older may be wild itself. `sound` is what `sound_candles` or `sound_trades` gives.
+    """
+    looked_at = list(islice(sound, _ENOUGH))
+    if len(looked_at) < _ENOUGH:
+        return 0
+    (row, first_ns), *others = looked_at
+    times_ns = [time_ns for _, time_ns in others]
+    agree = max(times_ns) - min(times_ns) <= _YEAR_NS
+    return row if agree and max(times_ns) + _YEAR_NS < first_ns else 0
+
+
+def sound_candles(rows: Iterable[Row]) -> Iterator[tuple[int, int]]:
+    """Give number and opening time of each row that is a candle when looked at alone."""
+    untold = Tally(SourceStats(), "")
+    for row in rows:
+        for candle in candles([row], _ANY, DurationNs(0), untold):
+            yield row[0], candle.ts_open_ns
+
+
+def sound_trades(rows: Iterable[Row]) -> Iterator[tuple[int, int]]:
+    """Give number and time of each row that is a trade when looked at alone."""
+    for row, fields in rows:
+        trade = _trade(fields, _ANY)
+        if trade is not None:
+            yield row, trade.ts_event_ns
 
 
 def _trade(fields: Sequence[str], symbol: Symbol) -> Trade | None:

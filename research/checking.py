@@ -104,10 +104,11 @@ class _Wick(msgspec.Struct, frozen=True, gc=False):
 class Checker:
     """Follows the candles of one series over its files."""
 
-    def __init__(self, timeframe_ms: int, *, spike: float = SPIKE) -> None:
+    def __init__(self, timeframe_ms: int, *, spike: float = SPIKE, wild_first: int = 0) -> None:
         self.rows = 0
         self._length_ms, self._spike = timeframe_ms, spike
-        self._sequencer = Sequencer(DurationNs(timeframe_ms * NS_PER_MS), _Ear(self))
+        timeframe_ns = DurationNs(timeframe_ms * NS_PER_MS)
+        self._sequencer = Sequencer(timeframe_ns, _Ear(self), wild_first)
         self._found: list[Finding] = []
         self._file, self._month = "", ""
         self._month_ms = (0, 0)

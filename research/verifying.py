@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from exchanges.recordings import Recording
+from exchanges.row_filter import sound_candles, wild_first_row
 from exchanges.times import parse_timeframe
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_OK
@@ -48,7 +49,8 @@ def verify(options: VerifyOptions) -> int:
     rows, files, progress = 0, 0, Progress("verify")
     total = sum(map(len, groups))
     for group in groups:
-        checker = Checker(_timeframe_ms(group[0], options), spike=options.spike)
+        timeframe_ms, wild_first = _timeframe_ms(group[0], options), _wild_first(group[0])
+        checker = Checker(timeframe_ms, spike=options.spike, wild_first=wild_first)
         for path in group:
             progress.show(files / total, str(path))
             files += 1
@@ -97,6 +99,14 @@ def _timeframe_ms(path: Path, options: VerifyOptions) -> int:
     except DataError:
         return _MINUTE_MS  # whoever reads it next says why it cannot be read
     return usual_step_ms(times) or _MINUTE_MS
+
+
+def _wild_first(path: Path) -> int:
+    try:
+        rows = Recording(path).candle_rows(FileReport(path))
+        return wild_first_row(sound_candles(rows))
+    except DataError:
+        return 0  # whoever reads it next says why it cannot be read
 
 
 def _groups(options: VerifyOptions) -> list[list[Path]]:

@@ -74,7 +74,9 @@ def rows_of(kinds: list[list[str]], steps: list[int], minute: int = 0) -> list[l
 
 
 KINDS = st.lists(st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9)
-STEPS = st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, 600_000]), min_size=9, max_size=9)
+WILD = 600_000
+"""More than a year, in minutes."""
+STEPS = st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, WILD, -WILD]), min_size=9, max_size=9)
 
 
 @pytest.mark.parametrize("name", ["m.csv", "m.csv.gz"])
@@ -142,6 +144,27 @@ def test_parquet_is_read_the_same_way(tmp_path: Path) -> None:
         assert of_blocks == events
         assert by_blocks == by_rows
         assert by_blocks.malformed == malformed
+
+
+@pytest.mark.parametrize("of_a_batch", [1, 2, 3, 40])
+@pytest.mark.parametrize("wild", [0, 1, 20])
+def test_a_wild_time_is_one_however_few_rows_come_at_once(
+    tmp_path: Path, wild: int, of_a_batch: int
+) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import feather
+
+    times = [START_MS + n * 60_000 for n in range(40)]
+    times[wild] += 60_000 * WILD * 2
+    columns = {name: [100.0] * 40 for name in ("open", "high", "low", "close", "volume")}
+    path = tmp_path / "a.feather"
+    feather.write_feather(pa.table({"ts": times, **columns}), str(path), chunksize=of_a_batch)
+
+    events, of_blocks, by_rows, by_blocks = read(path)
+
+    assert of_blocks == events
+    assert by_blocks == by_rows
+    assert (len(events), by_rows.malformed, by_rows.out_of_order) == (39, 1, 0)
 
 
 def test_the_guess_of_rows_is_near(tmp_path: Path) -> None:
