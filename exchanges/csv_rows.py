@@ -108,11 +108,10 @@ def _line_blocks(path: Path) -> Iterator[list[str]]:
 
 
 def _lines(block: bytes, *, too_long: bool) -> list[str]:
-    lines = block.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace").split("\n")
+    bare = block.removeprefix(b"\xef\xbb\xbf").replace(b'"', b"")
+    lines = bare.decode("ascii", "replace").split("\n")
     if too_long:
         lines[0] = _TOO_LONG
-    if '"' in lines[0]:
-        lines = [line.replace('"', "") for line in lines]
     return lines
 
 

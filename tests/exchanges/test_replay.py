@@ -95,6 +95,19 @@ def test_columns_may_come_in_many_ways(tmp_path: Path, content: str) -> None:
     assert (event.open, event.volume) == (Decimal(100), Decimal(7))
 
 
+QUOTED = "".join('"' + row.strip().replace(",", '","') + '"\n' for row in (ONE, TWO, THREE))
+
+
+@pytest.mark.parametrize(
+    "content", [QUOTED, HEADER + QUOTED, "# from somewhere\n" + HEADER + QUOTED, ONE + QUOTED]
+)
+def test_fields_may_be_in_quotes_whatever_line_comes_first(tmp_path: Path, content: str) -> None:
+    source, events = read(write(tmp_path, content))
+
+    assert len(events) == 3
+    assert source.stats.malformed == content.count("#"), "a comment is no row"
+
+
 MALFORMED = {
     "text": b"hello\n",
     "a word for a price": b"1704067320000,100,110,90,abc,7\n",
