@@ -5,6 +5,8 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from io import BufferedIOBase
 from operator import itemgetter
 from pathlib import Path
@@ -13,7 +15,7 @@ from exchanges.row_filter import Complaints, Row
 from exchanges.times import time_ns
 from messages.errors import DataError
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES, _PIECE_BYTES = 1 << 18, 1 << 14
 _LONGEST_LINE = 1 << 12
 _TOO_LONG = "?"
 _HEADER_WITHIN = 5
@@ -35,6 +37,19 @@ COLUMN_NAMES = {
 """What recordings call the columns of a candle, in small letters."""
 
 Pick = Callable[[Sequence[str]], Sequence[str]]
+
+
+def _unpacking_errors() -> tuple[type[Exception], ...]:
+    """Give what is raised of damage, also by those packings that not every Python is built with."""
+    found: list[type[Exception]] = [EOFError, OSError, zlib.error, zipfile.BadZipFile]
+    for module, name in (("lzma", "LZMAError"), ("compression.zstd", "ZstdError")):
+        with suppress(ImportError):
+            found.append(getattr(import_module(module), name))
+    return tuple(found)
+
+
+DAMAGE = _unpacking_errors()
+"""What unpacking raises of a cut or damaged file; an OSError that has a number is the disk's."""
 
 
 def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
@@ -62,10 +77,10 @@ def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
                         yield number, fields if pick is None else pick(fields)
                 elif line and not line.isspace():
                     yield number, ()
-    except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         if isinstance(error, gzip.BadGzipFile) and not number:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+        if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         tally.cut_off(number + 1, f"the compressed data is cut or damaged here: {error}")
 
@@ -76,7 +91,7 @@ def csv_row_guess(path: Path) -> int | None:
         with _open(path) as stream:
             head = stream.read1(_BLOCK_BYTES)
         size = _unpacked_size(path)
-    except (EOFError, zlib.error, OSError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
     return size * head.count(b"\n") // len(head) if head else None
 
@@ -120,11 +135,24 @@ def blocks_of(path: Path) -> Iterator[bytes]:
 
     Raises:
         DataError: it cannot be opened.
-        EOFError, zlib.error, OSError, zipfile.BadZipFile: it is cut or damaged.
+        DAMAGE: it is cut or damaged.
     """
     with _open(path) as stream:
-        while block := stream.read1(_BLOCK_BYTES):
+        size = _bytes_at_once(path)
+        while block := stream.read1(size):
             yield block
+
+
+def _bytes_at_once(path: Path) -> int:
+    """Give how much is unpacked at once: damage takes what is before it in its piece along.
+
+    Of LZMA and bzip2 a piece is that much before it is unpacked, and of any size afterwards.
+    """
+    if path.suffix != ".zip":
+        return _BLOCK_BYTES
+    with zipfile.ZipFile(path) as packed:
+        kinds = {one.compress_type for one in packed.infolist()}
+    return _BLOCK_BYTES if kinds <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} else _PIECE_BYTES
 
 
 def _open(path: Path) -> BufferedIOBase:

@@ -5,12 +5,10 @@ The text of each number is handed on as it stands: none of them passes through a
 
 import gzip
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from exchanges.csv_rows import blocks_of
+from exchanges.csv_rows import DAMAGE, blocks_of
 from exchanges.row_filter import Complaints, Row
 from messages.errors import DataError
 
@@ -47,7 +45,7 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
             if len(rest) > _LONGEST_ROW:
                 tally.malformed(number + 1, "the rest is no list of lists")
                 return
-    except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         if isinstance(error, gzip.BadGzipFile) and not number:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
         tally.cut_off(number + 1, f"the rest cannot be read: {error}")

@@ -54,7 +54,7 @@ class ParquetTable:
         """Give the same in columns, batch by batch, each value as the file holds it.
 
         Raises:
-            DataError: a column is missing, or the first batch cannot be read.
+            DataError: a column is missing or there twice, or the first batch cannot be read.
         """
         return self._batches(self._candle_columns(), tally)
 
@@ -105,6 +105,7 @@ class ParquetTable:
         return [found[name] for name in _CANDLE_NAMES]
 
     def _batches(self, names: Sequence[str], tally: Complaints) -> Iterator[list[list[Any]]]:
+        self._check_there_once(names)
         number = 0
         with closing(self._file()) as file:
             batches = file.iter_batches(batch_size=_BATCH, columns=list(names))
@@ -118,6 +119,12 @@ class ParquetTable:
                     return
                 number += batch.num_rows
                 yield [_plain(batch.column(name)) for name in names]
+
+    def _check_there_once(self, names: Sequence[str]) -> None:
+        for name in names:
+            if self._names.count(name) > 1:
+                text = f"the column {name} is there more than once: keep one of them"
+                raise DataError(f"{self._path}: {text}")
 
     def _file(self) -> Any:
         if not self._path.is_file():
@@ -252,5 +259,16 @@ def _plain(column: Any) -> list[Any]:
             return [None if moment is None else moment * factor for moment in moments]
     elif pa.types.is_float32(column.type):
         column = column.cast(pa.string())  # as a double, 0.1 would be 0.10000000149011612
-    values: list[Any] = column.to_pylist()
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):  # one of them has no like in Python: the others have
+        values = [_one_plain(value) for value in column]
     return values
+
+
+def _one_plain(value: Any) -> Any:
+    """Give a Python value, or a text that is no number and no time and says what it is."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return f"unreadable {value.type}"

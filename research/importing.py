@@ -1,7 +1,5 @@
 """`data import`: candles of other tools' files into the store, exactly, and twice is once."""
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice, pairwise
@@ -10,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from exchanges.csv_rows import blocks_of
+from exchanges.csv_rows import DAMAGE, blocks_of
 from exchanges.recordings import Recording
 from exchanges.replay import WANTED_COLUMNS
 from exchanges.row_filter import Complaints
@@ -151,7 +149,7 @@ def _check_packing(path: Path) -> None:
             pass
     except EOFError:
         return  # it is cut: what comes before that is right
-    except (OSError, zlib.error, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: is damaged ({error}): get it anew") from error
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -95,9 +96,12 @@ def test_of_two_times_in_a_table_ts_is_the_one(tmp_path: Path) -> None:
 
 def write(path: Path, columns: dict[str, Any]) -> None:
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    write_table(path, pa.table(columns))
+
+
+def write_table(path: Path, table: Any) -> None:
     from pyarrow import feather, parquet
 
-    table = pa.table(columns)
     if path.suffix == ".feather":
         feather.write_feather(table, str(path))
     else:
@@ -195,6 +199,39 @@ def test_a_damaged_zip_of_a_list_gives_what_is_before_the_damage(tmp_path: Path)
     assert "the rest cannot be read" in source.stats.problems[0]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2], ids=["lzma", "bzip2"])
+@pytest.mark.parametrize("name", ["a.csv", "a.json"])
+def test_a_damaged_zip_of_any_packing_gives_what_is_before_the_damage(
+    tmp_path: Path, name: str, packing: int
+) -> None:
+    """What can't be packed well comes in many pieces: those before the damage are sound."""
+    rows = [f"{line(number)}.{number**3 * 2_654_435_761 % 10**15}" for number in range(24_000)]
+    path = tmp_path / f"{name}.zip"
+    with zipfile.ZipFile(path, "w", packing) as packed:
+        packed.writestr(name, LISTS_OF[name](rows))
+    raw = bytearray(path.read_bytes())
+    place = len(raw) * 95 // 100
+    raw[place : place + 20] = bytes(20)
+    path.write_bytes(raw)
+
+    source, candles = read(path)
+
+    count = len(candles)
+    assert 12_000 < count < 24_000
+    assert source.stats.malformed == 1
+    assert source.stats.cut_off == [
+        f"{path.name} is cut off or damaged after line {count}: get it again"
+    ]
+    assert isinstance(source.rows_expected(), int | None)
+
+
+LISTS_OF: dict[str, Callable[[list[str]], str]] = {
+    "a.csv": "\n".join,
+    "a.json": lambda rows: "[[" + "],[".join(rows) + "]]",
+}
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 @pytest.mark.parametrize("read_again", ["events", "blocks"])
 def test_a_file_that_is_replaced_between_two_readings_is_not_read_as_the_one_before(
@@ -263,6 +300,40 @@ def test_a_moment_that_is_none_is_one_row_and_the_others_are_read(
     assert [one.ts_open_ns // 1_000_000 for one in candles] == [AT_ONE_MS, AT_ONE_MS + 60_000]
     assert source.stats.malformed == 1
     assert "is not a time" in source.stats.problems[0]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
+def test_a_table_with_two_columns_of_one_name_is_refused_in_a_sentence(
+    tmp_path: Path, name: str
+) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    columns = [pa.array([AT_ONE_MS]), *(pa.array([price]) for price in PRICES)]
+    twice = pa.Table.from_arrays([*columns, columns[-1]], ["ts", *NAMES, "volume"])
+    write_table(tmp_path / name, twice)
+
+    with pytest.raises(DataError, match=r"the column volume is there more than once: keep one"):
+        read(tmp_path / name)
+
+
+def test_values_that_python_cannot_hold_are_malformed_rows(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    times = pa.array([19_724, 10**8, 19_725], pa.int32()).cast(pa.date32())
+    columns = {name: [price] * 3 for name, price in zip(NAMES, PRICES, strict=True)}
+    write(tmp_path / "a.parquet", {"date": times, **columns})
+
+    source = ReplaySource(tmp_path / "a.parquet", BTC, "1d")
+
+    assert len(list(source.events())) == 2
+    assert source.stats.problems == ["a.parquet:2: 'unreadable date32[day]' is not a time"]
+
+
+def test_a_column_of_such_values_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    columns = {name: [price] for name, price in zip(NAMES, PRICES, strict=True)}
+    write(tmp_path / "a.parquet", {"ts": pa.array([1], pa.duration("ns")), **columns})
+
+    with pytest.raises(DataError, match=r"'unreadable duration\[ns\]' is not a time"):
+        read(tmp_path / "a.parquet")
 
 
 def test_several_files_are_one_market_and_a_problem_names_its_file_and_line(

@@ -183,6 +183,21 @@ def test_a_packed_file_that_is_damaged_is_refused_before_a_false_candle_is_in(
     assert not data.exists()
 
 
+def test_so_is_one_that_another_packer_packed(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as zipped:
+        zipped.write(csv(tmp_path / "a.csv", range(2_000)), "a.csv")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:500] + bytes(20) + raw[520:])
+
+    assert cli.main(["data", "import", str(path), *NAMED]) == 2
+
+    assert "is damaged (Corrupt input data)" in capsys.readouterr().err
+    assert not data.exists()
+
+
 def test_of_a_packed_file_that_is_cut_what_comes_before_is_in(
     data: Path, ask: Ask, tmp_path: Path
 ) -> None:
