@@ -8,6 +8,7 @@ from typing import Any
 from exchanges.candle_builder import Bar, CandleBuilder
 from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import check_answer
+from exchanges.ccxt_history import page_size
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
 from exchanges.ccxt_numbers import milliseconds_ns
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
@@ -20,6 +21,8 @@ PAGE = 500
 KEPT_IDS = 4 * PAGE
 """Trades that are known again: REST is asked for one page of the newest, so none older returns."""
 _ANSWERS_MISSED_MAX = 3
+_WINDOWS_MAX = 20
+"""Of a hole, so many answers without a bar are passed at once; the next turn goes on."""
 _TRADE_PARAMS = {
     name: {"fetchTradesMethod": "publicGetTrades"} for name in ("binance", "binanceus")
 }
@@ -64,6 +67,8 @@ class Line:
         self._back_since_ns: int | None = None
         self._last_bar: Bar | None = None
         """The newest that REST has shown."""
+        self._bare_to_ns = 0
+        """Up to where a hole is known, whose end was not reached yet."""
 
     def interrupted(self) -> None:
         """Forget what was forming: a connection is over."""
@@ -72,6 +77,7 @@ class Line:
         self._held = [] if self._last_trade_ns else None
         self._has_held.clear()
         self._due_since_ns, self._missed = None, 0
+        self._bare_to_ns = 0
 
     def heard(self, channel: Channel) -> None:
         """Note that a stream is alive."""
@@ -199,19 +205,50 @@ class Line:
         return found
 
     async def _settle(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
-        found = False
         if self.builder.next_open_ns is None:
             return await self._begin(client, venue_now_ns)
+        found = False
         while True:
             asked_ns, begun_ns = venue_now_ns(), self.builder.newest_ns
             bars = await self._bars(client, self.builder.next_open_ns, PAGE)
-            candles = self.builder.settle(bars, asked_ns, begun_ns=begun_ns, patient=is_patient)
-            self._tell_gaps()
-            for candle in candles:
-                self.tell(candle)
-            found = found or bool(candles)
-            if not candles or not self.builder.is_due(venue_now_ns()):
-                return found
+            is_given = self._take(bars, asked_ns, begun_ns, is_patient=is_patient)
+            found = found or is_given
+            if not is_given or not self.builder.is_due(venue_now_ns()):
+                break
+        return found or await self._cross_hole(client, venue_now_ns, is_patient=is_patient)
+
+    async def _cross_hole(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
+        """Ask on behind a hole that is longer than one answer reaches; False: nothing is there yet.
+
+        Some exchanges answer for a page's length from `since` and no further, so that of a market
+        that stood still each answer would be empty for ever. What REST has merely not yet is not
+        passed over: it shows a later bar first, and then, asked again, none before it.
+        """
+        assert self.builder.next_open_ns is not None, "there is no hole without history"
+        next_ns, length = self.builder.next_open_ns, min(PAGE, page_size(client, self.symbol))
+        length_ns = length * self._request.timeframe_ns
+        if venue_now_ns() < next_ns + length_ns:
+            return False
+        newest = await self._bars(client, None, length)
+        end_ns = newest[-1].open_ns + 1 if newest else next_ns
+        windows = range(max(next_ns, self._bare_to_ns), end_ns, length_ns)
+        for since_ns in windows[:_WINDOWS_MAX]:
+            asked_ns, begun_ns = venue_now_ns(), self.builder.newest_ns
+            bars = await self._bars(client, since_ns, length)
+            if any(bar.open_ns >= since_ns for bar in bars):
+                return self._take(bars, asked_ns, begun_ns, is_patient=is_patient)
+        self._bare_to_ns = next(iter(windows[_WINDOWS_MAX:]), 0)
+        return False
+
+    def _take(self, bars: list[Bar], asked_ns: int, begun_ns: int, *, is_patient: bool) -> bool:
+        """Tell the candles of an answer that are over; False when there was none."""
+        candles = self.builder.settle(bars, asked_ns, begun_ns=begun_ns, patient=is_patient)
+        self._tell_gaps()
+        for candle in candles:
+            self.tell(candle)
+        if candles:
+            self._bare_to_ns = 0
+        return bool(candles)
 
     def _release(self, venue_now_ns: int) -> bool:
         candles = self.builder.release(venue_now_ns)

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from exchanges.capabilities import CAPABILITIES
 from exchanges.ccxt_additions import Additions
@@ -21,6 +22,7 @@ from tests.exchanges.test_request_shapes import BTC, client_of, market
 
 OURS = ClientOrderId("wk0000000001")
 Reply = tuple[int, Any]
+"""Status and answer; an answer that depends on the question is a function of its parameters."""
 
 
 def answering(exchange: str, replies: dict[str, Reply]) -> Any:
@@ -39,7 +41,8 @@ def answering(exchange: str, replies: dict[str, Reply]) -> Any:
             if url.partition("?")[0].endswith(end) and verb in ("", method):
                 if isinstance(answer, Exception):
                     raise answer
-                text = json.dumps(answer)
+                told = answer(dict(parse_qsl(urlsplit(url).query))) if callable(answer) else answer
+                text = json.dumps(told)
                 call = current_call()
                 if call is not None:
                     call.requests += 1
