@@ -2,14 +2,15 @@
 
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchanges.csv_rows import csv_row_guess, csv_rows
 from exchanges.json_rows import json_rows
 from exchanges.parquet_rows import FEATHER_SUFFIX, ParquetTable
 from exchanges.row_filter import Complaints, Row
-from messages.errors import DataError
+from messages.errors import DataChanged, DataError
 from messages.ids import Symbol
 
 _TABLES = frozenset({".parquet", ".pq", FEATHER_SUFFIX})
@@ -22,7 +23,9 @@ class Recording:
     else is CSV, which may be packed as ``.gz`` or ``.zip``.
 
     However often it is read, it is the same file as when this was made: a place in it, such as
-    that of a feed that starts anew, means the same row.
+    that of a feed that starts anew, means the same row. That is looked at before a reading and at
+    its end. A file that is replaced in between is read to its end; one that is written over is not
+    there any more.
 
     Raises:
         DataError: a table cannot be opened.
@@ -44,12 +47,13 @@ class Recording:
         """Give open time, open, high, low, close, volume, each as text.
 
         Raises:
-            DataError: the file cannot be read, lacks a column, or is another than it was.
+            DataError: the file cannot be read or lacks a column.
+            DataChanged: it is another than it was, or written over when the rows are at their end.
         """
         self._check_same()
         if self.table is not None:
-            return self.table.candle_rows(tally)
-        return (json_rows if self._is_json else csv_rows)(self.path, tally)
+            return chain(self.table.candle_rows(tally), self._end())
+        return chain((json_rows if self._is_json else csv_rows)(self.path, tally), self._end())
 
     def candle_columns(self, tally: Complaints) -> Iterator[list[list[Any]]]:
         """Give the same of a table in columns, batch by batch, each value as the file holds it.
@@ -60,7 +64,7 @@ class Recording:
         self._check_same()
         if self.table is None:
             raise DataError(f"{self.path}: is no table")
-        return self.table.candle_columns(tally)
+        return chain(self.table.candle_columns(tally), self._end())
 
     def row_guess(self) -> int | None:
         """Guess how many rows it has; None where nothing tells."""
@@ -72,28 +76,45 @@ class Recording:
         """Give time, price, quantity, aggressor's side and trade id, each as text.
 
         Raises:
-            DataError: the file cannot be read, lacks a column, holds no trades, or is another than
-                it was.
+            DataError, DataChanged: as for candles, or it holds no trades.
         """
         self._check_same()
         if self.table is None:
             raise DataError(f"{self.path}: holds no trades")
-        return self.table.trade_rows(symbol, tally)
+        return chain(self.table.trade_rows(symbol, tally), self._end())
 
     def _check_same(self) -> None:
-        if _version_of(self.path) != self._seen:
-            raise DataError(f"{self.path}: was changed while it was read: start again")
+        now = _version_of(self.path)
+        if now and now != self._seen:  # of one that is not there, who reads it says so
+            raise self._changed()
+
+    def _end(self) -> Iterator[Any]:
+        """Give nothing, when the rows before it were of the file that was begun with."""
+        now, seen = _version_of(self.path), self._seen
+        if now and seen and now.file == seen.file and now != seen:
+            raise self._changed()
+        yield from ()
+
+    def _changed(self) -> DataChanged:
+        return DataChanged(f"{self.path}: was changed while it was read: start again")
 
 
-def _version_of(path: Path) -> tuple[int, ...] | None:
-    """Give what is another once a file is written or replaced; None for what is no plain file."""
+class _Version(NamedTuple):
+    file: tuple[int, int]
+    """It is another once the file is replaced."""
+    content: tuple[int, int]
+    """It is another once it is written."""
+
+
+def _version_of(path: Path) -> _Version | None:
+    """Give which file is there, and in which state if it is a plain one; None for none."""
     try:
         found = path.stat()
     except OSError:
-        return None  # who reads it says why it cannot be read
-    if not stat.S_ISREG(found.st_mode):
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    is_plain = stat.S_ISREG(found.st_mode)
+    content = (found.st_size, found.st_mtime_ns) if is_plain else (0, 0)
+    return _Version((found.st_dev, found.st_ino), content)
 
 
 def files_of(path: Path, timeframe: str) -> list[Path]:

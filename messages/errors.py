@@ -5,6 +5,7 @@
     WatchkeeperError
     |- ConfigError            fix the file; the process exits 2
     |- DataError              fix the market data; the process exits 2
+    |  '- DataChanged         a file was written over or replaced; no restart mends it
     |- NotFound               a run does not hold what was asked for; exits 2
     |- RunDirBusy             another living process owns the run directory; exits 2
     |- LeaseError             the account may not be traded by this process; exits 2
@@ -62,6 +63,10 @@ class ConfigError(WatchkeeperError):
 
 class DataError(WatchkeeperError):
     """A market-data file cannot be used at all; nothing was traded on it."""
+
+
+class DataChanged(DataError):
+    """A market-data file is not the one that was begun with: a place in it means another row."""
 
 
 class NotFound(WatchkeeperError):

@@ -31,7 +31,7 @@ from messages.ids import ActorPath
 from ops.config import Config, FeedType
 from ops.run_dir import RunDir
 from ops.sources import open_source
-from ops.wiring_feeds import path_of_feed
+from ops.wiring_feeds import FATAL_TO_FEEDS, path_of_feed
 from ops.wiring_metrics import metrics_child
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _feeds(
     spec = SupervisorSpec(
         children=(feed,),
         intensity=Intensity(max_restarts=5, window_s=60),
+        fatal_errors=FATAL_TO_FEEDS,
         auto_shutdown=AutoShutdown.ALL_SIGNIFICANT,
     )
     return ChildSpec(

@@ -20,6 +20,9 @@ from ops.wiring_tree import Addresses, backoff, progress_ms, supervisor_spec
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
 
+FATAL_TO_FEEDS = frozenset({"DataChanged"})
+"""A next incarnation would open what is there now, and go on in another market."""
+
 
 def path_of_feed(config: Config) -> ActorPath:
     """Give where the feed stands in the tree."""
@@ -77,6 +80,7 @@ def feeds_branch(
     spec = SupervisorSpec(
         children=(feed,),
         intensity=Intensity(max_restarts=5, window_s=60),
+        fatal_errors=FATAL_TO_FEEDS,
         backoff=backoff(config),
         auto_shutdown=AutoShutdown.ALL_SIGNIFICANT,
     )

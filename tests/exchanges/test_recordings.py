@@ -13,7 +13,7 @@ from zlib import crc32
 import pytest
 
 from exchanges.replay import ReplaySource
-from messages.errors import DataError
+from messages.errors import DataChanged, DataError
 from messages.ids import Symbol
 from messages.market import Candle
 
@@ -232,22 +232,25 @@ LISTS_OF: dict[str, Callable[[list[str]], str]] = {
 }
 
 
+def put(path: Path, numbers: range) -> None:
+    """Write minutes in the format that the file is named by."""
+    rows = list(map(line, numbers))
+    if path.suffix == ".parquet":
+        names = ("ts", *NAMES)
+        fields = zip(*(row.split(",") for row in rows), strict=True)
+        columns = dict(zip(names, map(list, fields), strict=True))
+        write(path, {**columns, "ts": list(map(int, columns["ts"]))})
+        return
+    text = LISTS_OF["a.json" if ".json" in path.name else "a.csv"](rows).encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 @pytest.mark.parametrize("read_again", ["events", "blocks"])
 def test_a_file_that_is_replaced_between_two_readings_is_not_read_as_the_one_before(
     tmp_path: Path, name: str, read_again: str
 ) -> None:
     """A feed that starts anew counts on event 1 being the event 1 that it knows."""
-
-    def put(path: Path, numbers: range) -> None:
-        if path.suffix == ".csv":
-            path.write_text("\n".join(map(line, numbers)))
-            return
-        rows = [line(number).split(",") for number in numbers]
-        names = ("ts", *NAMES)
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        write(path, {**columns, "ts": list(map(int, columns["ts"]))})
-
     put(tmp_path / name, range(1, 5))
     source, candles = read(tmp_path / name)
     put(tmp_path / f"new-{name}", range(5))  # one that was missing is there now
@@ -256,6 +259,27 @@ def test_a_file_that_is_replaced_between_two_readings_is_not_read_as_the_one_bef
     with pytest.raises(DataError, match=r"was changed while it was read: start again"):
         list(source.events(1) if read_again == "events" else source.blocks())
     assert read(tmp_path / name)[1][1:] == candles
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.json", "a.parquet"])
+@pytest.mark.parametrize("read_on", ["events", "blocks"])
+@pytest.mark.parametrize("rows", [0, 3_000, 20_001], ids=["cut", "shorter", "longer"])
+def test_a_file_that_is_written_over_while_it_is_read_has_no_end(
+    tmp_path: Path, name: str, read_on: str, rows: int
+) -> None:
+    """`cp` and a shell's `>` do so: what is read then is of neither file."""
+    path = tmp_path / name
+    put(path, range(20_000))
+    put(tmp_path / f"new-{name}", range(rows or 20_000))
+    source = ReplaySource(path, BTC)
+    rest = iter(source.events() if read_on == "events" else source.blocks())
+    next(rest)
+
+    content = (tmp_path / f"new-{name}").read_bytes()
+    path.write_bytes(content if rows else content[: len(content) // 2])
+
+    with pytest.raises(DataChanged, match=r"was changed while it was read: start again"):
+        list(rest)
 
 
 def test_a_month_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:

@@ -81,6 +81,14 @@ class LosesTheMarket(SmaCross):
         return tuple(super().on_candle(candle, position))
 
 
+class CutsTheMarket(SmaCross):
+    """Writes over the market while it is read, as `cp` and a shell's `>` do."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        os.truncate(os.environ["CUT_FILE"], 5_000)
+        return tuple(super().on_candle(candle, position))
+
+
 class StopsTheMetrics(SmaCross):
     """Stops another actor on every candle, as code in the same process can."""
 

@@ -70,6 +70,24 @@ def test_a_market_that_cannot_be_read_any_more_ends_the_process(
     assert f"supervision exhausted: {why} (exit code 70)" in health_of_the_dead(tmp_path, capsys)
 
 
+def test_a_market_that_is_written_over_ends_the_process_and_is_not_read_anew(
+    start: Start, tmp_path: Path
+) -> None:
+    """It would be another market, and what was read of this one not its end."""
+    written = tmp_path / "all.csv"
+    recorded(written)
+    path = config(tmp_path, "CutsTheMarket", f'type = "replay"\npath = "{written}"')
+
+    code, word, said = end_of(start, path, CUT_FILE=str(written))
+
+    why = f"DataChanged: {written}: was changed while it was read: start again"
+    assert code == word["exit_code"] == 70
+    assert word["reason"] == (
+        f"supervision exhausted: feeds gave up on feed:replay: {why} (a restart cannot mend it)"
+    )
+    assert "Traceback" not in said
+
+
 def test_a_part_that_fails_again_and_again_under_the_root_ends_the_process(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
