@@ -3,7 +3,8 @@
 Coins are alike, and an exit sells those that are there, also where an earlier one waits for them.
 So it is counted by moments: the exits that were decided up to one of them sell no more than the
 entries up to it have brought. What an earlier exit lacks because a later one was there first, it
-takes from what was bought before that one, and never from what was bought after both.
+takes from what was bought before that one, and never from what was bought after both. An exit of a
+stop counts as decided when it is claimed, for its strategy counts it as left then.
 
 Kept of a place only while an exit there is not done: whatever is there is an exit's that waits for
 nothing.
@@ -121,9 +122,15 @@ class BoughtBefore:
         return None if most is None else max(most, NOTHING)
 
     @property
-    def entries(self) -> list[OrderKey]:
-        """The keys of those that may still fill."""
-        return [key for moment in self._moments.values() for key in moment.entering]
+    def named(self) -> list[OrderKey]:
+        """The keys of which a ledger must be asked: of entries that may fill, and of exits."""
+        entries = [key for moment in self._moments.values() for key in moment.entering]
+        return [*entries, *self._taken]
+
+    def recover(self, known: Collection[OrderKey]) -> None:
+        """Give back what was to be taken by orders of which no row tells."""
+        for key in [key for key in self._taken if key not in known]:
+            self.gives_back(key)
 
     def keep_only(self, not_done: Collection[Leaving]) -> None:
         """Forget where no exit is to come any more."""

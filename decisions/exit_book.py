@@ -124,11 +124,9 @@ class ExitBook:
         key = intent.order_key
         self.waiting.judged(key)
         of, _ = self._given.pop(key, (key, NOTHING))
-        leaves = min(intent.quantity, intent.leaves)
-        self._leaving[key] = _Leaving(intent, leaves, of)
-        if before is not None and of == key and (rest or self._before.counts(intent)):
-            self._before.decided(intent, before)
-        self._before.takes(key, of, EXACT.add(leaves, fees_in(intent.reason)))
+        self._leaving[key] = _Leaving(intent, _leaves(intent), of)
+        if rest or self._before.counts(intent):
+            self._takes(intent, of, before)
         follows = self._follows.get(of)
         if follows is not None and of != key:
             # The venue takes no more, or another exit took it meanwhile.
@@ -137,6 +135,12 @@ class ExitBook:
             self._fails(intent, key, rest, "sent for what had filled, at once or never")
         elif rest:
             self._follows[key] = _Follows(intent, rest)
+
+    def _takes(self, intent: OrderIntent, of: OrderKey, before: Before | None) -> None:
+        if before is not None and of == intent.order_key:
+            self._before.decided(intent, before)
+        quantity = EXACT.add(_leaves(intent), fees_in(intent.reason))
+        self._before.takes(intent.order_key, of, quantity)
 
     def refused(self, intent: OrderIntent, refusal: Refusal, *, may_be_held: bool = False) -> None:
         """Take in an exit that will not be sent. Where nothing was held, nothing stays held.
@@ -153,15 +157,18 @@ class ExitBook:
         else:
             self._follows.pop(of, None)
 
-    def stopped(self, exit_: NamedOrder, still: Decimal) -> None:
+    def stopped(self, intent: OrderIntent, before: Before | None, still: Decimal) -> None:
         """Take in an exit of a stop that is about to be claimed, with what is held besides it.
 
         `still` counts open orders as filled. Its strategy counts all that a stop leaves as left,
-        but never more than it has: what is beyond that is what an exit has failed to leave.
+        but never more than it has: what is beyond that is what an exit was to leave, or has failed
+        to.
         """
-        place = exit_.strategy_id, exit_.symbol
+        if before is not None and self._before.counts(intent):
+            self._takes(intent, intent.order_key, before)
+        place = intent.strategy_id, intent.symbol
         short = self.short.get(place)
-        if short is None or short.side is not exit_.side or short.quantity <= still:
+        if short is None or short.side is not intent.side or short.quantity <= still:
             return
         if still > NOTHING:
             self.short[place] = msgspec.structs.replace(short, quantity=still)
@@ -193,12 +200,13 @@ class ExitBook:
 
     def recover(self, lookup: Lookup) -> None:
         """Go on after an incarnation that may have died between a decision and its commit."""
-        known = lookup([*self._leaving, *self.waiting.named, *self._before.entries])
+        known = lookup([*self._leaving, *self.waiting.named, *self._before.named])
         self.waiting.recover(known)
         sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():
             if key not in known:
                 self._never_claimed(key, of, quantity)
+        self._before.recover(known)
         for order in known.values():
             self.moved(order)
 
@@ -337,10 +345,10 @@ class ExitBook:
                     strategy_id=one.intent.strategy_id,
                     symbol=one.intent.symbol,
                     side=one.intent.side,
-                    quantity=one.quantity,
+                    quantity=quantity,
                 )
                 for key, one in self._follows.items()
-                if one.quantity
+                if (quantity := self._may_come(key, one.quantity))
             ),
         )
 
@@ -365,7 +373,10 @@ class ExitBook:
     def rows(self) -> list[dict[str, object]]:
         """Give what waits and what is to follow, in a few words, for a person."""
         waiting = [(key, one, one.leaves) for key, one in self.waiting.exits.items()]
-        follows = [(key, one.intent, one.quantity) for key, one in self._follows.items()]
+        follows = [
+            (key, one.intent, self._may_come(key, one.quantity))
+            for key, one in self._follows.items()
+        ]
         return [
             {
                 "order_key": key,
@@ -381,6 +392,11 @@ def rest_of(reason: str) -> OrderKey | None:
     """Give the exit that an order is a rest of, by why it was decided; None for any other."""
     said = _REST_OF.match(reason)
     return None if said is None else OrderKey(said[1])
+
+
+def _leaves(intent: OrderIntent) -> Decimal:
+    """Give how much of what is sent leaves."""
+    return min(intent.quantity, intent.leaves)
 
 
 def _own(reason: str) -> str:

@@ -14,6 +14,7 @@ from tests.actors.exit_path import (
     MARGIN,
     SPOT,
     Failing,
+    answer_of,
     answer_one,
     begin_anew,
     could_be_sold,
@@ -23,7 +24,7 @@ from tests.actors.exit_path import (
     with_most,
 )
 from tests.actors.order_path import key_of
-from tests.actors.stopped_path import Stopped
+from tests.actors.stopped_path import AT_95, Stopped
 
 SEEDS = settings().max_examples // 5
 """Hundreds are tried by `tox -e stress`."""
@@ -147,6 +148,66 @@ def test_what_a_later_exit_took_is_made_up_for_by_its_entry_and_no_later_one(
 def answer_all(desk: Stopped) -> None:
     while answer_one(desk, Random(0), fails=False):
         pass
+
+
+def stopped_meanwhile(desk: Stopped) -> None:
+    """The exit is of 1, of which 0.4 had filled; its stop sells the 0.6 that came then."""
+    desk.tell(desk.intent(0, protection=AT_95))
+    desk.fills(0, "0.4")
+    leave(desk)
+    desk.fills(0, "1", S.FILLED)
+    desk.price("94")
+
+
+def test_what_a_stop_has_sold_of_an_exit_does_not_follow_it(desk: Stopped) -> None:
+    """It was sold once more, of what was bought next."""
+    stopped_meanwhile(desk)
+    desk.answers(S.FILLED, "0.6")
+    desk.tell(desk.intent(2))
+    desk.fills(2, "1", S.FILLED)
+
+    desk.tell(answer_of(desk, key_of(1), S.FILLED, "0.4"))
+
+    assert sold(desk) == [("0.4", S.FILLED), ("0.6", S.FILLED)]
+    assert desk.actor.inspect()["leaving"] == []
+    assert desk.cell.problem == ""
+
+
+def test_what_other_entries_bring_makes_up_for_it(desk: Stopped) -> None:
+    """Its strategy counts what the stop has sold as left, too."""
+    with_most(desk, "0.6")
+    desk.tell(desk.intent(0), desk.intent(1, protection=AT_95))
+    desk.fills(1, "1", S.FILLED)
+    leave(desk, 2)
+    desk.price("94").answers(S.FILLED, "0.4")
+    desk.tell(answer_of(desk, key_of(2), S.FILLED, "0.6"))
+    assert sold(desk) == [("0.6", S.FILLED), ("0.4", S.FILLED)]
+
+    desk.fills(0, "1", S.FILLED)
+
+    assert sold(desk)[2:] == [("0.4", S.SENT)]
+
+
+@pytest.mark.parametrize(
+    ("is_late", "why"), [(False, "the rest of"), (True, "stop_loss at")], ids=["before", "after"]
+)
+def test_what_a_stop_would_have_sold_follows_where_that_was_never_written(
+    tmp_path: Path, is_late: bool, why: str
+) -> None:
+    where = tmp_path / "ledger.db"
+    desk = path(tmp_path, open_ledger=lambda: Failing(where))
+    Failing.left, Failing.is_late = 5, is_late
+
+    stopped_meanwhile(desk)
+    assert Failing.left == 0
+    desk.start()
+    for asked in desk.gateway.asked:
+        is_exit = asked.key == key_of(1)
+        report = answer_of(desk, asked.key, S.FILLED, "0.4") if is_exit else None
+        desk.tell(desk.answer(asked, report))
+
+    assert sold(desk) == [("0.4", S.FILLED), ("0.6", S.SENT)]
+    assert desk.orders()[desk.gateway.sent[-1].key].reason.startswith(why)
 
 
 def test_what_two_exits_take_from_each_other_is_left_by_both_in_the_end(desk: Stopped) -> None:

@@ -94,7 +94,19 @@ def test_what_an_entry_that_has_ended_did_not_fill_never_comes() -> None:
     book.moved(entry(EARLY, "0.4", S.CANCELED))
 
     assert book.there(FIRST) == book.may_come(FIRST) == Decimal("0.4")
-    assert book.entries == [LATE]
+    assert book.named == [LATE]
+
+
+def test_what_an_order_was_to_take_that_is_in_no_row_is_there_again() -> None:
+    book = with_two()
+    book.moved(entry(EARLY, "0.5"))
+    book.takes(FIRST, FIRST, Decimal("0.2"))
+    book.takes(SECOND, SECOND, Decimal("0.3"))
+    assert book.named == [EARLY, EARLY, LATE, FIRST, SECOND]
+
+    book.recover({FIRST})
+
+    assert book.there(FIRST) == Decimal("0.3")
 
 
 def test_an_exit_that_is_judged_again_was_decided_when_it_was() -> None:

@@ -167,11 +167,11 @@ def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
     book = ExitBook()
     book.refused(OUT, Refusal(code="halted", text="a person"))
 
-    book.stopped(OUT, Decimal("0.4"))
+    book.stopped(OUT, None, Decimal("0.4"))
 
     ((_, told),) = book.still_held(lambda *_: Decimal(2), lambda _: False)
     assert told.quantity == Decimal("0.4")
-    book.stopped(OUT, Decimal(0))
+    book.stopped(OUT, None, Decimal(0))
     assert book.short == {}
 
 
@@ -221,3 +221,20 @@ def test_what_has_to_wait_of_it_is_to_follow_again_once_it_is_taken_back() -> No
     unfinished = book.unfinished()
     assert unfinished.waiting == ()
     assert [one.quantity for one in unfinished.following] == [Decimal("0.7")]
+
+
+def test_what_a_stop_takes_of_it_does_not_follow_and_is_told_to_nobody() -> None:
+    book = with_an_exit_of("0.4")
+    book.moved(entry("1", S.FILLED))
+    stops = msgspec.structs.replace(
+        OUT, order_key=OrderKey("5"), quantity=Decimal("0.6"), leaves=Decimal("0.6")
+    )
+    assert [one.quantity for one in book.unfinished().following] == [Decimal("0.6")]
+
+    book.stopped(stops, Before(free=Decimal("0.6"), entering={}), Decimal(0))
+    assert book.unfinished().following == ()
+    book.moved(Order(OUT.order_key, S.FILLED, Decimal("0.4"), quantity=Decimal("0.4")))
+
+    assert due(book) == []
+    assert book.rows() == []
+    assert book.is_idle
