@@ -64,6 +64,7 @@ class MoneyFold:
         self._at_start: dict[str, Decimal] = {}
         self._waiting: list[tuple[Symbol, Side, Fill, OrderKey]] = []
         self._marks: dict[Symbol, Decimal] = {}
+        """The last price of each symbol: what is executed at a batch is told after its prices."""
         self._open: dict[OrderKey, set[TradeId]] = {}
         self._ended: dict[OrderKey, tuple[TradeId, ...]] = {}
         """In tuples: a set, of which there would be a thousand, takes four times as much."""
@@ -112,9 +113,8 @@ class MoneyFold:
     def mark(self, symbol: Symbol, price: Decimal) -> None:
         """Value a symbol at a new price."""
         self.take_up()
-        if self.is_pending:
-            self._marks[symbol] = price
-        else:
+        self._marks[symbol] = price
+        if not self.is_pending:
             self.portfolio.mark(symbol, price)
 
     def take_up(self) -> None:
@@ -135,12 +135,15 @@ class MoneyFold:
                 self._ended[key] = tuple(counted.union(self._ended[key]))
             else:
                 self._open[key] = self._open.get(key, set()) | counted
-        self._waiting, self._marks = [], {}
+        self._waiting = []
         self.portfolio, self.executions = portfolio, earlier.executions
         self.is_pending = False
 
     def _record(self, key: OrderKey, symbol: Symbol, side: Side, fill: Fill) -> None:
         if self.is_pending:
             self._waiting.append((symbol, side, fill, key))
-        else:
-            self.portfolio.record(symbol, side, fill)
+            return
+        is_first = symbol not in self.portfolio.holdings
+        self.portfolio.record(symbol, side, fill)
+        if is_first and symbol in self._marks:
+            self.portfolio.mark(symbol, self._marks[symbol])

@@ -51,6 +51,21 @@ def test_an_old_position_that_is_sold_is_flat_whenever_it_becomes_known(arrives:
     assert money.is_whole
 
 
+@pytest.mark.parametrize("is_expected", [False, True])
+def test_a_price_that_was_told_before_the_first_execution_values_it(*, is_expected: bool) -> None:
+    """So does a batch of a recording: its last price is told, and then what was filled in it."""
+    money = MoneyFold()
+    if is_expected:
+        money.expect()
+        money.offer(earlier())
+
+    money.mark(BTC, Decimal(150))
+    money.order(update(OrderState.FILLED, "new", fills=(execution("t1", "100", fee="0.1"),)))
+
+    assert money.portfolio.holdings[BTC].mark_price == 150
+    assert money.portfolio.equity("USDT") == money.since_start("USDT") == Decimal("49.9")
+
+
 def test_a_fee_in_base_currency_is_out_of_the_position_before_and_after() -> None:
     bought = execution("t1", "100", "1", fee="0.001", fee_currency="BTC")
     money = MoneyFold()
