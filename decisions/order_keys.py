@@ -19,6 +19,7 @@ from messages.ids import (
 URL_SAFE = digits + ascii_letters + "-_"
 _MS_HEX_DIGITS = 12
 _MS_END = 16**_MS_HEX_DIGITS
+_MOST_ORDINALS = 1_000
 _ID_BITS = 128
 _LEAST_ID_BITS = 64
 _SIX_BIT_LENGTH = 22
@@ -64,6 +65,29 @@ def keys_of(account: AccountId, strategy_id: StrategyId, symbol: Symbol) -> KeyM
         return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
 
     return key
+
+
+def moment_in(key: OrderKey) -> str:
+    """Give the part of a key that says when it was decided: the earlier, the less."""
+    return key[:_MS_HEX_DIGITS]
+
+
+def ordinal_of(
+    key: OrderKey,
+    account: AccountId,
+    strategy_id: StrategyId,
+    symbol: Symbol,
+    decided_at_ns: TimestampNs,
+) -> int | None:
+    """Give which of its moment's decisions has this key.
+
+    None if none of the first thousand has, as none has that of an exit that a stop decides.
+
+    Raises:
+        ValueError: as `order_key`.
+    """
+    made = keys_of(account, strategy_id, symbol)
+    return next((n for n in range(_MOST_ORDINALS) if made(decided_at_ns, n) == key), None)
 
 
 def exit_key(entry_key: OrderKey, ordinal: int, decided_at_ns: TimestampNs) -> OrderKey:

@@ -16,20 +16,15 @@ from decisions.valued import Lane
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from exchanges.paper_order import BY_REQUEST
 from messages.errors import ConfigError
-from messages.exact import is_sane, is_sane_signed
 from messages.ids import Symbol, quote_of
 from ops.dashboard.equity import fee_share_of, most_in_use, start_balance
 from ops.dashboard.facts import facts, toml_text
 from ops.dashboard.run import RunModel
-from ops.run_files import LEDGER
-from persistence.lives import all_executions
-from persistence.reader import LedgerReader
+from ops.report_executions import executions_of
 
 Model = dict[str, Any]
 NO_EDGE = "no edge claimed: this is what was, and not what will be"
 _MOST_ORDERS = 1_000
-_LATEST_NS = 8 * 10**18
-"""In the year 2223: what a ledger has after it, nothing of ours wrote."""
 
 
 class RunSheets(msgspec.Struct, kw_only=True):
@@ -56,7 +51,7 @@ def run_sheets(run_dir: Path, split: str, trials: Trials) -> RunSheets:
     reader = RunModel(run_dir, most_orders=_MOST_ORDERS)
     try:
         status = reader.read()
-        executions, undated = _executions(run_dir)
+        executions, undated = executions_of(run_dir)
         found = _sheets(run_dir, reader, status, executions, split, trials)
         if undated:
             found.notes.append(
@@ -66,23 +61,6 @@ def run_sheets(run_dir: Path, split: str, trials: Trials) -> RunSheets:
         return found
     finally:
         reader.close()
-
-
-def _executions(run_dir: Path) -> tuple[list[Executed], int]:
-    """Give them in the order of time, and how many have no place in it."""
-    with LedgerReader(run_dir / LEDGER) as ledger:
-        sane: list[Executed] = [
-            Executed(
-                one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill, one.reason
-            )
-            for one in all_executions(ledger)
-            if is_sane(one.fill.price)
-            and is_sane(one.fill.quantity)
-            and is_sane_signed(one.fill.fee)
-        ]
-    found = [one for one in sane if 0 < one[0] < _LATEST_NS]
-    found.sort(key=lambda one: (one[0], one[2], one[4].trade_id))
-    return found, len(sane) - len(found)
 
 
 def _sheets(

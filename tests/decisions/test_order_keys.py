@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.order_keys import URL_SAFE, client_order_id, order_key
+from decisions.order_keys import (
+    URL_SAFE,
+    client_order_id,
+    exit_key,
+    moment_in,
+    order_key,
+    ordinal_of,
+)
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 
 MOMENT = TimestampNs(1_700_000_000_123_456_789)
@@ -52,7 +59,18 @@ def test_fields_that_read_the_same_in_a_row_are_told_apart() -> None:
 def test_keys_are_ordered_by_the_millisecond_of_their_decision(early: int, later: int) -> None:
     early, later = sorted((early, later))
 
-    assert key(at=early)[:12] <= key(at=later)[:12]
+    assert moment_in(key(at=early)) <= moment_in(key(at=later))
+
+
+@given(one=fields)
+def test_which_of_its_moments_decisions_it_is_can_be_told_again(
+    one: tuple[str, str, str, int, int],
+) -> None:
+    account, strategy, symbol, at, ordinal = one
+    names = AccountId(account), StrategyId(strategy), Symbol(symbol), TimestampNs(at)
+
+    assert ordinal_of(key(*one), *names) == ordinal
+    assert ordinal_of(exit_key(key(*one), ordinal, names[-1]), *names) is None
 
 
 @pytest.mark.parametrize("moment", [-1, 16**12 * 1_000_000])

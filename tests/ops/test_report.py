@@ -8,14 +8,17 @@ import msgspec
 import pytest
 
 import cli
+from decisions.order_keys import client_order_id, order_key
 from decisions.tear_sheet import Trials
-from messages.ids import TimestampNs
-from messages.values import OrderState
+from messages.ids import NS_PER_S, StrategyId, TimestampNs
+from messages.values import OrderState, Side
 from ops.dashboard.sheet_page import sheet_page
 from ops.metrics_schema import schemas
 from ops.report import document
 from ops.report_model import run_sheets
-from tests.cli.runs import book, fill
+from ops.run_files import LEDGER
+from persistence.ledger import Claim, fingerprint
+from tests.cli.runs import T0, book, edit, fill, intent
 from tests.ops.dashboard.runs import CONFIG, LIFE, run_with
 from tests.ops.dashboard.test_journal_market import LIVE, candle, history, news, written
 from tests.ops.dashboard.test_run_model import EVIL, traded
@@ -74,6 +77,36 @@ def test_executions_that_tell_no_moment_are_left_out_and_counted(tmp_path: Path)
     assert found.sheets[0].parts[0].executions == 2
     assert "1 executions tell no moment and are left out" in found.notes[-1]
     assert found.model["notes"] == found.notes
+
+
+def test_what_filled_at_one_moment_stands_as_it_was_decided(tmp_path: Path) -> None:
+    """It leaves and enters again at once, eleven times: no exit comes behind its next entry."""
+    with book(run_with(tmp_path, *LIFE)) as ledger:
+        for number in range(12):
+            for ordinal, side in enumerate((Side.SELL, Side.BUY) if number else (Side.BUY,)):
+                wish = intent(number, side=side)
+                names = wish.account, wish.strategy_id, wish.symbol, wish.decided_at_ns
+                wish = msgspec.structs.replace(wish, order_key=order_key(*names, ordinal))
+                name = client_order_id(wish.order_key)
+                claim = Claim(wish, fingerprint(wish), name, None, sent=True)
+                ledger.ledger.claim([claim], ledger.tick())
+                filled = fill(f"{name}-1", "2", ts_event_ns=TimestampNs(T0 + number * NS_PER_S))
+                ledger.step(wish.order_key, OrderState.FILLED, filled)
+
+    trades = told(tmp_path).sheets[0].parts[0].trades
+
+    assert (trades.ended, trades.longs, trades.open) == (11, 11, 1)
+    assert trades.average_held_ns == NS_PER_S
+
+
+def test_a_run_whose_orders_mean_nothing_has_its_executions_all_the_same(tmp_path: Path) -> None:
+    with book(run_with(tmp_path, *LIFE)) as ledger:
+        for number, strategy in enumerate("ab"):
+            key = ledger.claim(1, strategy_id=StrategyId(strategy))
+            ledger.step(key, OrderState.FILLED, fill(str(number), "2"))
+    edit(tmp_path / LEDGER, "UPDATE orders SET decided_at_ns = 'then' WHERE strategy_id = 'a'")
+
+    assert told(tmp_path).sheets[0].parts[0].executions == 2
 
 
 def test_a_run_that_got_nothing_says_why(tmp_path: Path) -> None:
