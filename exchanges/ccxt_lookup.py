@@ -88,6 +88,19 @@ class OrderLookup:
         others = sorted({*found.others, shown} - {str(venue_order_id)})
         return Found(order, _note(order, others, None), tuple(others))
 
+    async def named_by_venue(
+        self, venue_order_id: VenueOrderId | None, client_order_id: ClientOrderId, symbol: Symbol
+    ) -> Found | None:
+        """Ask by the venue's own id, if it has told one, for what no search by ours shows.
+
+        Raises:
+            OutcomeUnknown: the question failed, or the answer is about another order.
+        """
+        if venue_order_id is None:
+            return None
+        order = self._sound(await self.by_venue_id(venue_order_id, symbol), client_order_id)
+        return None if order is None else Found(order)
+
     async def by_id(self, client_order_id: ClientOrderId, symbol: Symbol) -> dict[str, Any] | None:
         """Ask for the one order, where the venue can be asked so; None: it shows none.
 

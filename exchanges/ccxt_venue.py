@@ -209,6 +209,9 @@ class CcxtVenue:
         found = await lookup.look(client_order_id, symbol, sent_at_ns, closed_hint)
         if found is not None:
             found = await lookup.followed(found, venue_order_id, symbol)
+        else:
+            found = await lookup.named_by_venue(venue_order_id, client_order_id, symbol)
+        if found is not None:
             report = await lookup.report(found, client_order_id, symbol)
             self._absence.settled(client_order_id)
             return self._answers.heard(report)

@@ -136,7 +136,7 @@ class LiveTrading(Protocol):
         """Ask for an order by our own id; None is proof that the venue does not have it.
 
         Of several orders with that id the one that is called `venue_order_id` is told of, and the
-        others are its namesakes.
+        others are its namesakes. Where our id shows none any more, that one is asked for.
 
         `sent_at_ns` is when the order was marked as SENT, on this machine's clock.
         `closed_hint` says that it is thought to be closed: closed orders are searched first.
