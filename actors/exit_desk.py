@@ -138,7 +138,7 @@ class ExitDesk:
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why an exit that waits is not to be sent yet, or no more."""
-        why = self._book.why_not(intent)
+        why = self._book.why_not(intent, self._instruments, self._seen)
         return why or (_ENDED if self._ends and self.has(intent.order_key) else None)
 
     def bought_before(self, key: OrderKey) -> Decimal | None:

@@ -35,6 +35,9 @@ _REST_OF = re.compile(r"the rest of ([0-9a-f]{32}): ")
 _NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
 _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 
+Grids = Mapping[Symbol, Instrument]
+Prices = Mapping[Symbol, tuple[Decimal, TimestampNs]]
+"""The last of each symbol, and of when."""
 Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
 
 
@@ -270,20 +273,24 @@ class ExitBook:
         of, _ = self._given.get(key, (key, NOTHING))
         return self._before.there(of)
 
-    def why_not(self, intent: OrderIntent) -> Refusal | None:
+    def why_not(self, intent: OrderIntent, grids: Grids, prices: Prices) -> Refusal | None:
         """Say why one that waits is not sent, or not yet, though something is held."""
-        if self.waiting.is_inherited(intent.order_key):
+        key = intent.order_key
+        if self.waiting.is_inherited(key):
             return process_ended()
-        if self.bought_before(intent.order_key) != NOTHING:
+        there = self.bought_before(key)
+        if there is None:
             return None
-        return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)
+        if not there:
+            return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)
+        there = min(there, intent.leaves)
+        of, _ = self._given.get(key, (key, NOTHING))
+        less = too_little(there, _price_of(intent, prices), grids.get(intent.symbol))
+        if not less or self._may_come(of, intent.leaves) == there:
+            return None
+        return Refusal(code=NOTHING_HELD, text=f"its entry is still open, and of it {less}")
 
-    def due(
-        self,
-        grids: Mapping[Symbol, Instrument],
-        prices: Mapping[Symbol, tuple[Decimal, TimestampNs]],
-        now_ns: TimestampNs,
-    ) -> Iterator[OrderIntent]:
+    def due(self, grids: Grids, prices: Prices, now_ns: TimestampNs) -> Iterator[OrderIntent]:
         """Give what follows now, one by one: judge each before the next is asked for."""
         not_done = [*self.waiting.all, *(one.intent for one in self._follows.values())]
         self._before.keep_only({leaving_of(one) for one in not_done})
@@ -295,9 +302,8 @@ class ExitBook:
             if not free:
                 self._end_if_done(of)
                 continue
-            symbol = follows.intent.symbol
-            price, _ = prices.get(symbol, (follows.intent.reference_price, now_ns))
-            less = too_little(free, price, grids.get(symbol))
+            price = _price_of(follows.intent, prices)
+            less = too_little(free, price, grids.get(follows.intent.symbol))
             if not less:
                 yield self._next(of, follows, free, price, now_ns)
             elif self._may_come(of, follows.quantity) == free:
@@ -392,6 +398,10 @@ def rest_of(reason: str) -> OrderKey | None:
     """Give the exit that an order is a rest of, by why it was decided; None for any other."""
     said = _REST_OF.match(reason)
     return None if said is None else OrderKey(said[1])
+
+
+def _price_of(intent: OrderIntent, prices: Prices) -> Decimal:
+    return prices[intent.symbol][0] if intent.symbol in prices else intent.reference_price
 
 
 def _leaves(intent: OrderIntent) -> Decimal:

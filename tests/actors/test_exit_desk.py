@@ -10,8 +10,8 @@ from decisions.audit import key_problem
 from decisions.order_keys import rest_key
 from decisions.risk import RiskLimits
 from messages.ids import NS_PER_S, StrategyId
+from messages.values import Instrument, OrderType, TimeInForce
 from messages.values import OrderState as S
-from messages.values import OrderType, TimeInForce
 from tests.actors.exit_path import (
     MARGIN,
     SPOT,
@@ -19,7 +19,7 @@ from tests.actors.exit_path import (
     path,
     sold,
 )
-from tests.actors.order_path import key_of
+from tests.actors.order_path import BTC, key_of
 from tests.actors.stopped_path import Stopped
 
 
@@ -119,6 +119,34 @@ def test_an_exit_of_which_nothing_has_filled_waits_for_its_entry(desk: Stopped) 
 
     assert sold(desk) == [("1", S.SENT)]
     assert desk.order(1).decided_at_ns == desk.runtime.clock.utc_ns() - 60 * NS_PER_S
+
+
+def test_it_waits_until_what_has_filled_is_enough_for_the_venue(desk: Stopped) -> None:
+    """With the first crumb it was refused for good, and all that came then stayed held."""
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, min_quantity=Decimal("0.1"))
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    desk.fills(0, "0.05")
+    assert key_of(1) not in desk.orders()
+    desk.fills(0, "0.3")
+
+    assert sold(desk) == [("0.3", S.SENT)]
+    assert desk.cell.problem == ""
+
+
+def test_what_never_becomes_enough_is_told(desk: Stopped) -> None:
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, min_quantity=Decimal("0.1"))
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.tell(desk.intent(2))
+    desk.fills(2, "1", S.FILLED)
+
+    desk.fills(0, "0.05")
+    desk.fills(0, "0.05", S.CANCELED)
+
+    assert desk.order(1).state_reason.startswith("min_quantity")
+    assert "one counts as left and holds 0.05 BTC/USDT" in desk.cell.problem
 
 
 def test_one_whose_entry_brings_nothing_is_refused_in_the_end(desk: Stopped) -> None:
