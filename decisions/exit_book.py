@@ -249,16 +249,15 @@ class ExitBook:
         follows = self._follows.pop(of, None)
         if follows is not None:
             missing = self._may_come(of, EXACT.add(missing, follows.quantity))
+        if not missing:
+            return
         place = exit_.strategy_id, exit_.symbol
         before = self.short.get(place)
         if before is not None and before.key != exit_.order_key:
             missing = EXACT.add(missing, before.quantity)
         elif before is not None:  # judged again, since that was not written
             missing = max(missing, before.quantity)
-        if missing:
-            self.short[place] = Short(
-                key=exit_.order_key, side=exit_.side, quantity=missing, why=why
-            )
+        self.short[place] = Short(key=exit_.order_key, side=exit_.side, quantity=missing, why=why)
 
     # ------------------------------------------------------------ what is to be done
 

@@ -162,6 +162,19 @@ def test_what_is_told_is_no_more_than_is_held_and_over_once_nothing_is() -> None
     assert book.short == {}
 
 
+def test_one_that_nothing_can_come_of_any_more_is_not_what_left_it_held() -> None:
+    """A later entry is open, so something may be held, but nothing of this one."""
+    book = ExitBook()
+    book.refused(OUT, Refusal(code="halted", text="a person"))
+    waits = msgspec.structs.replace(OUT, order_key=OrderKey("5"))
+    book.wait(waits, Before(free=Decimal(0), entering={ENTRY: Decimal(1)}))
+    book.moved(entry("0", S.CANCELED))
+
+    book.refused(waits, Refusal(code="nothing_held", text="of it"), may_be_held=True)
+
+    assert (book.short[PLACE].key, book.short[PLACE].quantity) == (OUT.order_key, Decimal(1))
+
+
 def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
     """What is bought later stands in nobody's exit."""
     book = ExitBook()
