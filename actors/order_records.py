@@ -32,6 +32,7 @@ def new_order(entry: LedgerEntry, touched_price: Decimal | None = None) -> NewOr
         decided_at_ns=entry.decided_at_ns,
         touched_price=touched_price,
         venue_order_id=entry.venue_order_id,
+        strategy_id=entry.strategy_id,
     )
 
 

@@ -9,7 +9,7 @@ where such a one reached 175,000 candles/s, so on another machine it is that sha
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
@@ -22,7 +22,7 @@ from exchanges.demo import DemoSource
 from exchanges.paper import PaperVenue
 from exchanges.paper_settings import PaperSettings
 from exchanges.source import SourceStats
-from messages.ids import NS_PER_MS, Symbol
+from messages.ids import NS_PER_MS, StrategyId, Symbol
 from messages.market import Candle, MarketEvent
 from ops import wiring, wiring_feeds
 from ops.collector import seldom_collecting
@@ -119,8 +119,8 @@ def system_rate(
     return len(candles) / took, fold.filled
 
 
-def _in_memory(_: Path, settings: PaperSettings) -> PaperVenue:
-    return PaperVenue(None, settings)
+def _in_memory(_: Path, settings: PaperSettings, *, strategies: Sequence[StrategyId]) -> PaperVenue:
+    return PaperVenue(None, settings, strategies=strategies)
 
 
 def _config(folder: Path, backend: str) -> Config:

@@ -3,8 +3,10 @@
 What becomes of an order is a function of the order and of the market data, not of thread
 timing and not of restarts. An order reaches the market at ``decided_at_ns`` plus the latency,
 on the market's clock, and meets the same events whether it is submitted early or, as long as
-the tape remembers, late. Each order keeps durably how far it has come, so when a recording is
-shown again from its beginning nothing fills twice. See `paper_funds` for the one exception.
+the tape remembers, late. Orders of one moment on one symbol take turns by the places of their
+strategies, not by who was submitted first; those of one strategy, as it decided them. Each order
+keeps durably how far it has come, so when a recording is shown again from its beginning nothing
+fills twice. See `paper_funds` for the one exception.
 """
 
 import sqlite3
@@ -14,6 +16,8 @@ from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from exchanges.matching import BPS, Terms
 from exchanges.paper_book import Book, Effects, average_price, venue_order_id
@@ -30,13 +34,15 @@ from exchanges.paper_order import (
     canceled,
     locks,
     may_skip,
+    places_of,
+    turn_of,
 )
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import TAPE_LENGTH, Tape
 from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown, Rejected, VenueError, VenueFailed
 from messages.exact import NOTHING
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import Fill, OrderReport
 from messages.values import Instrument
@@ -53,7 +59,8 @@ class PaperVenue:
 
     `path` is its book, made when missing; None keeps the book in memory, for backtests. What
     the book already holds, balances too, goes before the settings. `tape_length` is in events
-    per symbol: an order submitted later than that meets only what is left.
+    per symbol: an order submitted later than that meets only what is left. Of orders of one moment
+    those of the first of the `strategies` are served first, and those of none of them last.
 
     Raises:
         VenueError: the file cannot be used as a paper book.
@@ -64,12 +71,14 @@ class PaperVenue:
         path: Path | None,
         settings: PaperSettings | None = None,
         *,
+        strategies: Sequence[StrategyId] = (),
         faults: PaperFaults | None = None,
         tape_length: int = TAPE_LENGTH,
     ) -> None:
         self._settings = settings or PaperSettings()
         self._faults = faults or PaperFaults({})
         self._tape_length = tape_length
+        self._turns = places_of(strategies)
         self._book: Book | MemoryBook = _open_book(path)
         self._configured = {i.symbol: i for i in self._settings.instruments}
         self._terms: dict[Symbol, Terms] = {}
@@ -212,7 +221,7 @@ class PaperVenue:
         return _report(progress, tuple(fills), "submit")
 
     def _repeated(self, known: Progress, order: NewOrder) -> OrderReport:
-        if known.order != order:
+        if _content(known.order) != _content(order):
             raise Rejected(f"{order.client_order_id} is already the id of another order")
         return self._full_report(known, "submit")
 
@@ -235,7 +244,9 @@ class PaperVenue:
         return self._full_report(step.progress, "cancel")
 
     def _accept(self, order: NewOrder) -> tuple[Progress, Effects]:
-        progress = accepted(self._next_row, order, self._settings.latency_ms * NS_PER_MS)
+        turn = self._turns.get(order.strategy_id, len(self._turns))
+        latency_ns = self._settings.latency_ms * NS_PER_MS
+        progress = accepted(self._next_row, order, latency_ns, turn)
         effects = Effects(orders={progress.row: progress})
         quote = self._terms_for(order.symbol).quote
         if quote not in self._funds.totals:
@@ -284,9 +295,9 @@ class PaperVenue:
         effects.orders[progress.row] = progress
         if step.fills:
             effects.fills.setdefault(progress.row, []).extend(step.fills)
-        symbol, arrival_ns, row = progress.order.symbol, progress.arrival_ns, progress.row
+        symbol, (arrival_ns, turn, row) = progress.order.symbol, turn_of(progress)
         changes = step.changes
-        self._post(effects, [Posting(place, symbol, arrival_ns, row, one) for one in changes])
+        self._post(effects, [Posting(place, symbol, arrival_ns, row, one, turn) for one in changes])
 
     def _post(self, effects: Effects, postings: list[Posting]) -> None:
         self._funds.post(postings)
@@ -298,7 +309,7 @@ class PaperVenue:
 
     def _keep_open(self, progress: Progress) -> None:
         orders = self._open.setdefault(progress.order.symbol, [])
-        insort(orders, progress, key=_turn)
+        insort(orders, progress, key=turn_of)
 
     def _tape(self, symbol: Symbol) -> Tape:
         tape = self._tapes.get(symbol)
@@ -335,8 +346,9 @@ def _open_book(path: Path | None) -> Book | MemoryBook:
         raise VenueError(f"{path}: cannot be used as a paper book: {error}") from error
 
 
-def _turn(progress: Progress) -> tuple[int, int]:
-    return progress.arrival_ns, progress.row
+def _content(order: NewOrder) -> NewOrder:
+    """Give it as the book's file has it, which does not know whose it is."""
+    return msgspec.structs.replace(order, strategy_id=StrategyId(""))
 
 
 def _report(progress: Progress, fills: tuple[Fill, ...], evidence: str) -> OrderReport:

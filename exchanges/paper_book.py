@@ -8,7 +8,7 @@ sent to a real one, syncs every commit.
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS postings (
   arrival_ns INTEGER NOT NULL, order_id INTEGER NOT NULL, kind TEXT NOT NULL,
   currency TEXT NOT NULL, total TEXT NOT NULL, free TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS postings_by_time ON postings (currency, ts_ns);
+CREATE TABLE IF NOT EXISTS turns (order_id INTEGER PRIMARY KEY, turn INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS balances (
   currency TEXT PRIMARY KEY, total TEXT NOT NULL, free TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -59,6 +60,15 @@ ON CONFLICT (id) DO UPDATE SET state=excluded.state, reason=excluded.reason,
 _PUT_FILL = "INSERT INTO fills VALUES (?,?,?,?,?,?,?,?,?)"
 _PUT_POSTING = "INSERT INTO postings VALUES (?,?,?,?,?,?,?,?,?)"
 _PUT_BALANCE = "INSERT OR REPLACE INTO balances VALUES (?,?,?)"
+_PUT_TURN = "INSERT OR IGNORE INTO turns VALUES (?,?)"
+_OPEN = """
+SELECT orders.*, coalesce(turn, 0) FROM orders LEFT JOIN turns ON order_id = id
+WHERE state IN ('accepted', 'partially_filled') ORDER BY id
+"""
+_RECENT = """
+SELECT postings.*, coalesce(turn, 0) FROM postings LEFT JOIN turns USING (order_id)
+WHERE currency = ? ORDER BY ts_ns DESC, postings.rowid DESC LIMIT ?
+"""
 _FILLS = "SELECT * FROM fills WHERE order_id = ? ORDER BY number"
 _ORDERS_AFTER = "SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT ?"
 _DEPOSITS = "SELECT currency, total FROM postings WHERE kind = ?"
@@ -132,10 +142,7 @@ class Book:
 
     def open_orders(self) -> list[Progress]:
         """Give every order that later events can still move, by acceptance."""
-        rows = self._db.execute(
-            "SELECT * FROM orders WHERE state IN ('accepted', 'partially_filled') ORDER BY id"
-        )
-        return [_progress(row) for row in rows]
+        return [_progress(row, turn) for *row, turn in self._db.execute(_OPEN)]
 
     def fills(self, row: int) -> tuple[Fill, ...]:
         """Give all fills of one order, oldest first."""
@@ -148,10 +155,7 @@ class Book:
 
     def recent_postings(self, currency: str) -> list[Posting]:
         """Give the newest changes of one currency, oldest first."""
-        rows = self._db.execute(
-            "SELECT * FROM postings WHERE currency = ? ORDER BY ts_ns DESC, rowid DESC LIMIT ?",
-            (currency, MEMORY),
-        ).fetchall()
+        rows = self._db.execute(_RECENT, (currency, MEMORY)).fetchall()
         return [_posting(row) for row in reversed(rows)]
 
     def write(self, effects: Effects, totals: dict[str, Decimal], free: dict[str, Decimal]) -> None:
@@ -160,6 +164,7 @@ class Book:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._put(_PUT_ORDER, map(_order_row, effects.orders.values()))
+            self._put(_PUT_TURN, _turn_rows(effects))
             self._put(_PUT_FILL, _fill_rows(effects))
             self._put(_PUT_POSTING, map(_posting_row, effects.postings))
             self._put(_PUT_BALANCE, ((c, str(totals[c]), str(free[c])) for c in sorted(touched)))
@@ -276,9 +281,15 @@ def _order_row(progress: Progress) -> tuple[Any, ...]:
     )
 
 
-def _progress(row: tuple[Any, ...]) -> Progress:
+def _turn_rows(effects: Effects) -> Iterator[tuple[Any, ...]]:
+    """Give those that are not the first's: an order without a row has the first turn."""
+    return ((row, one.turn) for row, one in effects.orders.items() if one.turn)
+
+
+def _progress(row: Sequence[Any], turn: int = 0) -> Progress:
     return Progress(
         row=row[0],
+        turn=turn,
         order=_order(row[1:9]),
         arrival_ns=row[9],
         state=OrderState(row[10]),
@@ -292,7 +303,7 @@ def _progress(row: tuple[Any, ...]) -> Progress:
     )
 
 
-def _order(row: tuple[Any, ...]) -> NewOrder:
+def _order(row: Sequence[Any]) -> NewOrder:
     kind, price = OrderType(row[3]), None if row[6] is None else Decimal(row[6])
     is_limit = kind is OrderType.LIMIT
     return NewOrder(
@@ -336,4 +347,4 @@ def _posting_row(posting: Posting) -> tuple[Any, ...]:
 
 def _posting(row: tuple[Any, ...]) -> Posting:
     change = Change(Kind(row[5]), row[6], Decimal(row[7]), Decimal(row[8]))
-    return Posting(Place(row[0], row[1]), Symbol(row[2]), row[3], row[4], change)
+    return Posting(Place(row[0], row[1]), Symbol(row[2]), row[3], row[4], change, row[9])

@@ -3,8 +3,9 @@
 An order may be submitted after the market has gone on, and other orders may have traded
 meanwhile. Its funds are those of its own moment on the market's clock, so that the answer
 does not depend on how late it came. What later locks have taken since is never given twice.
-The one race left: orders in different symbols that compete for the last of one currency
-are served in the order in which they were submitted.
+The one race left is for the last of one currency: between orders in different symbols, and
+between orders of one moment of which the market has been shown further before all were there, it
+is served in the order in which they were submitted.
 """
 
 from bisect import insort
@@ -13,7 +14,7 @@ from decimal import Decimal
 
 import msgspec
 
-from exchanges.paper_order import Change, Kind, Place, Progress
+from exchanges.paper_order import Change, Kind, Place, Progress, turn_of
 from messages.exact import NOTHING
 from messages.ids import Symbol
 
@@ -29,12 +30,13 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     arrival_ns: int
     row: int
     change: Change
+    turn: int = 0
 
     def precedes(self, place: Place, order: Progress) -> bool:
         """Whether it comes before the order's turn, at the same moment of one market."""
-        mine = (place, order.arrival_ns, order.row)
+        mine = (place, *turn_of(order))
         return self.symbol == order.order.symbol and (
-            (self.place, self.arrival_ns, self.row) < mine
+            (self.place, self.arrival_ns, self.turn, self.row) < mine
         )
 
 

@@ -5,6 +5,7 @@ spends more than it locked. So a later order can be told what is free without kn
 future of an earlier one, and the answer is the same however late either was submitted.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ import msgspec
 from exchanges.matching import Offer, Terms, offer, round_down, taker_price, volume_for
 from exchanges.protocol import NewOrder
 from messages.exact import NOTHING
-from messages.ids import TimestampNs, TradeId
+from messages.ids import StrategyId, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
@@ -34,11 +35,16 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How far an order has come. `row` is its place in the order of acceptance."""
+    """How far an order has come. `row` is its place in the order of acceptance.
+
+    Among orders that arrive at one moment `turn` goes before it: which strategy is accepted first
+    is chance, and in which order one strategy's are is not.
+    """
 
     row: int
     order: NewOrder
     arrival_ns: int
+    turn: int = 0
     state: OrderState = OrderState.ACCEPTED
     reason: str = ""
     filled: Decimal = NOTHING
@@ -88,7 +94,17 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     changes: tuple[Change, ...] = ()
 
 
-def accepted(row: int, order: NewOrder, latency_ns: int) -> Progress:
+def places_of(strategies: Sequence[StrategyId]) -> dict[StrategyId, int]:
+    """Give whose turn is when, at one moment; who is not there comes after all."""
+    return {strategy: place for place, strategy in enumerate(strategies)}
+
+
+def turn_of(progress: Progress) -> tuple[int, int, int]:
+    """Give what orders of one symbol are served by."""
+    return progress.arrival_ns, progress.turn, progress.row
+
+
+def accepted(row: int, order: NewOrder, latency_ns: int, turn: int = 0) -> Progress:
     """Give an order that has met no event yet.
 
     A stop's exit is there in the candle that it acted in: of latency nothing is reckoned inside
@@ -96,9 +112,10 @@ def accepted(row: int, order: NewOrder, latency_ns: int) -> Progress:
     """
     arrival_ns = order.decided_at_ns + latency_ns
     if order.touched_price is None:
-        return Progress(row=row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1))
-    cursor = Place(order.decided_at_ns, -1)
-    return Progress(row=row, order=order, arrival_ns=order.decided_at_ns - 1, cursor=cursor)
+        cursor = Place(arrival_ns, -1)
+    else:
+        arrival_ns, cursor = order.decided_at_ns - 1, Place(order.decided_at_ns, -1)
+    return Progress(row=row, order=order, arrival_ns=arrival_ns, turn=turn, cursor=cursor)
 
 
 def arrived(progress: Progress, event: MarketEvent, place: Place) -> bool:
@@ -180,6 +197,7 @@ def filled_whole(
         row=before.row,
         order=order,
         arrival_ns=before.arrival_ns,
+        turn=before.turn,
         state=_FILLED,
         filled=NOTHING + quantity,
         value=NOTHING + value,

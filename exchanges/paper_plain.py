@@ -5,6 +5,7 @@ nobody restarts: so what it keeps for that, which is most of its work, is left o
 gives to an order is `paper_order` in both; a test holds the two against each other.
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 import msgspec
@@ -20,6 +21,8 @@ from exchanges.paper_order import (
     arrived,
     canceled,
     may_skip,
+    places_of,
+    turn_of,
 )
 from exchanges.paper_plain_funds import PlainFunds
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
@@ -27,7 +30,7 @@ from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.exact import NOTHING
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId
+from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill, OrderIntent
 from messages.values import BUY, Instrument, Liquidity, Side
@@ -120,8 +123,9 @@ class PlainVenue:
     was decided before it, by a timer, right after it too.
     """
 
-    def __init__(self, settings: PaperSettings) -> None:
+    def __init__(self, settings: PaperSettings, strategies: Sequence[StrategyId] = ()) -> None:
         self._settings = settings
+        self._turns = places_of(strategies)
         self._configured = {one.symbol: one for one in settings.instruments}
         self._funds = PlainFunds(settings.balances)
         self._markets: dict[Symbol, _Market] = {}
@@ -144,7 +148,8 @@ class PlainVenue:
         if problem:
             raise Rejected(problem)
         self._fund(symbol)
-        worked = Worked(accepted(self._next_row, order, self._latency_ns), [])
+        turn = self._turns.get(order.strategy_id, len(self._turns))
+        worked = Worked(accepted(self._next_row, order, self._latency_ns, turn), [])
         self._next_row += 1
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
@@ -311,7 +316,7 @@ class PlainVenue:
         orders = self._open.setdefault(progress.order.symbol, [])
         orders.append(progress)
         if len(orders) > 1:
-            orders.sort(key=_turn)
+            orders.sort(key=turn_of)
 
     def _market(self, symbol: Symbol) -> _Market:
         market = self._markets.get(symbol)
@@ -351,7 +356,3 @@ def terms_of(settings: PaperSettings, symbol: Symbol) -> Terms:
         slippage_rate=settings.slippage_bps * BPS,
         participation=settings.participation,
     )
-
-
-def _turn(progress: Progress) -> tuple[int, int]:
-    return progress.arrival_ns, progress.row

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from exchanges.paper_order import Change, Place, Progress
+from exchanges.paper_order import Change, Place, Progress, turn_of
 from messages.exact import NOTHING
 
 
@@ -80,7 +80,7 @@ class PlainFunds:
         running = self.free.get(currency, NOTHING)
         if place.ts_ns != self._now_ns:
             return running
-        mine = (place, order.arrival_ns, order.row)
+        mine = (place, *turn_of(order))
         later = [
             free
             for other, moved, free in self._posted_now
@@ -89,7 +89,7 @@ class PlainFunds:
             and (
                 other is None
                 or other.order.symbol != order.order.symbol
-                or (other.cursor, other.arrival_ns, other.row) >= mine
+                or (other.cursor, *turn_of(other)) >= mine
             )
         ]
         # What is later and frees money is not there yet; all that locks some is.

@@ -8,7 +8,7 @@ import msgspec
 
 from exchanges.conditions import Condition
 from exchanges.facts import AccountTrade, Balance, MarketFacts, StreamState, VenueFacts
-from messages.ids import ClientOrderId, Symbol, TimestampNs, VenueOrderId
+from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs, VenueOrderId
 from messages.market import MarketEvent
 from messages.orders import OrderReport
 from messages.values import OrderType, Side, TimeInForce
@@ -43,6 +43,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     venue_order_id: VenueOrderId | None = None
     """What the venue calls it, once it has said: to ask for this one and no namesake."""
+    strategy_id: StrategyId = StrategyId("")
+    """Whose it is: a played venue serves orders of one moment by it. A real one is not told."""
 
 
 class Trading(Protocol):

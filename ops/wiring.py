@@ -199,7 +199,12 @@ def _gateway(
         gateway.watch(tuple(live.facts.markets))
     else:
         gateway = PaperGateway(
-            partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
+            partial(
+                PaperVenue,
+                run_dir.path / "paper.db",
+                paper_settings(config),
+                strategies=[StrategyId(one.id) for one in config.strategies],
+            ),
             runtime.worker(WORKER),
             partial(runtime.flush, WORKER),
             executor,

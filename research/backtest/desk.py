@@ -62,7 +62,7 @@ class Desk:
         self._limits = plan.limits
         self._risk = RiskState()
         self._risk.open_orders = None  # as in a replay: how long an order is open is chance there
-        self._venue = PlainVenue(plan.venue)
+        self._venue = PlainVenue(plan.venue, [one.id for one in plan.strategies])
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
         self.is_plain = not self.follows_equity and on_update is None and on_stop is None

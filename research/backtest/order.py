@@ -69,6 +69,7 @@ def for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:
         limit_price=intent.limit_price,
         decided_at_ns=intent.decided_at_ns,
         touched_price=touched_price,
+        strategy_id=intent.strategy_id,
     )
 
 

@@ -13,12 +13,13 @@ from exchanges.paper_plain import PlainVenue
 from exchanges.paper_settings import PaperSettings
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
-from messages.ids import ClientOrderId, Symbol, TimestampNs
+from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
 from tests.exchanges.paper_run import free_in
 
 SYMBOLS = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("ETH/BTC"))
+STRATEGIES = (StrategyId("late"), StrategyId("early"))
 MS = 1_000_000
 
 # On the ticks, coarser, and finer than they are.
@@ -93,6 +94,7 @@ def _order(symbol: Symbol, at_ms: int, name: str) -> st.SearchStrategy[NewOrder]
             quantity=st.sampled_from([Decimal(q) for q in ("0", "0.5", "3", "9.00001", "40")]),
             limit_price=st.just(price),
             decided_at_ns=st.just(TimestampNs(at_ms * MS)),
+            strategy_id=st.sampled_from(STRATEGIES),
         )
     )
 
@@ -111,7 +113,8 @@ settings_of = st.builds(
 @settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 25)
 @given(world=worlds(), terms=settings_of)
 def test_the_two_venues_are_one(world: list[Any], terms: PaperSettings) -> None:
-    paper, plain = PaperVenue(None, terms), PlainVenue(terms)
+    paper = PaperVenue(None, terms, strategies=STRATEGIES)
+    plain = PlainVenue(terms, STRATEGIES)
     of_paper, of_plain = [], []
     for one in world:
         if isinstance(one, NewOrder):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import strategies
+from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from decisions.money_fold import MoneyFold
 from exchanges.event_blocks import Block, event_blocks
@@ -60,9 +61,12 @@ def _strategy(settings: Any) -> StrategyPlan:
     return StrategyPlan(id=settings.id, symbol=symbols[0], build=build, symbols=symbols)
 
 
-def by_actors(config: Config) -> tuple[Orders, MoneyFold]:
-    """Run the actors to the end; give the ledger's orders with their fills, and the money."""
-    system = run_to_end(config, StepRuntime(ttl_enforced=False))
+def by_actors(config: Config, runtime: Runtime | None = None) -> tuple[Orders, MoneyFold]:
+    """Run the actors to the end; give the ledger's orders with their fills, and the money.
+
+    Step by step and each in turn, unless another runtime is given.
+    """
+    system = run_to_end(config, runtime or StepRuntime(ttl_enforced=False))
     ledger = SqliteLedger(Path(config.run_dir) / "ledger.db")
     orders = [
         (
