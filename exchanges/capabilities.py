@@ -29,8 +29,6 @@ class IdScope(StrEnum):
 
     OPEN_ORDERS = "open_orders"
     """The id of a filled order can be used again, so a resend could fill twice."""
-    RECENT = "recent"
-    """Among the orders of some hours."""
     UNPROVEN = "unproven"
     """Not known; taken as none at all."""
 
@@ -67,6 +65,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """How long after the receive window an order may still come into sight."""
     finds_ended_for_ms: int | None = None
     """For how long after its end an order is found by our id; None: nobody says that this ends."""
+    forgets_open_orders: bool = False
+    """Whether an open order may be one that our id, and so a cancel by it, reaches no more."""
     cancels_by_path: bool = False
     """Whether ccxt's `cancel_order` takes our id where it takes the exchange's."""
     buys_at_market: bool = True
@@ -203,14 +203,16 @@ _ROWS = (
         exchange="htx",
         lookup=Lookup.CLIENT_ID,
         id_length_max=64,
-        id_scope=IdScope.RECENT,
         finds_ended_for_ms=HOUR_MS,
+        forgets_open_orders=True,
         buys_at_market=False,
         trades_reach_ms=2 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes=f"an id can be looked up for some hours only, so {_FORGETS.format('one hour')};"
-        f" {_BY_COST}; its refusals come in an HTTP 200, so they are unknown until asked; {_LATE}",
-        source=_SOURCE,
+        " eight hours after it was placed no cancel by our id reaches an order, so one that stays"
+        f" open is canceled by the exchange's own; {_BY_COST}; its refusals come in an HTTP 200,"
+        f" so they are unknown until asked; {_LATE}",
+        source="HTX's announcements 104873471163462, 84873840032816 on clientOrderId; ccxt 4.5.90",
     ),
     Capability(
         exchange="kraken",

@@ -12,7 +12,7 @@ from exchanges.ccxt_lookup import OrderLookup
 from exchanges.outcomes import Knowledge, judge_cancel
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
-from messages.ids import ClientOrderId, Symbol
+from messages.ids import ClientOrderId, Symbol, VenueOrderId
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 
@@ -52,11 +52,13 @@ class Canceler:
             OutcomeUnknown: the cancel may still arrive, or the venue shows no such order.
         """
         refusal = await self._send(client_order_id, symbol)
-        report = None
+        report = own_id = None
         for number in range(ASKS_MAX):
             if number:
                 await asyncio.sleep(PAUSE_MS / 1000)
             found = await self._lookup.look(client_order_id, symbol, None, closed_hint=True)
+            if found is None:
+                found = await self._lookup.named_by_venue(own_id, client_order_id, symbol)
             if found is None:
                 continue
             report = await self._lookup.report(found, client_order_id, symbol)
@@ -64,6 +66,10 @@ class Canceler:
                 return report
             if refusal.is_sure:
                 return _with_note(report, f"the cancel did not take place: {refusal.reason}")
+            # At the first look a cancel that works may be under way still.
+            if number and own_id is None and self._capability.forgets_open_orders:
+                own_id = VenueOrderId(str(found.order["id"]))
+                refusal = await self._send_again(own_id, symbol, refusal)
         if report is None:
             raise OutcomeUnknown(f"not_seen: the venue shows no order to cancel; {refusal.reason}")
         why = refusal.reason or "the cancel may still arrive"
@@ -77,7 +83,14 @@ class Canceler:
     async def _send(self, client_order_id: ClientOrderId, symbol: Symbol) -> Refusal:
         row, name = self._capability, str(client_order_id)
         params = {} if row.cancels_by_path else {row.lookup_parameter: name}
-        place = name if row.cancels_by_path else None
+        return await self._request(name if row.cancels_by_path else None, symbol, params)
+
+    async def _send_again(self, own_id: VenueOrderId, symbol: Symbol, first: Refusal) -> Refusal:
+        """Cancel by the venue's own id; what refuses this one says nothing of the first."""
+        second = await self._request(own_id, symbol, {})
+        return Refusal(second.reason or first.reason)
+
+    async def _request(self, place: str | None, symbol: Symbol, params: dict[str, str]) -> Refusal:
         with recorded(Urgency.ORDER) as call:
             try:
                 await self._client.cancel_order(place, str(symbol), params)
