@@ -42,6 +42,16 @@ class Stream(StrEnum):
     OHLCV = "ohlcv"
 
 
+class Paging(msgspec.Struct, frozen=True):
+    """How executions after a page of the newest are asked for: those that are older."""
+
+    parameter: str
+    field: str = ""
+    """What of the page's oldest execution it is; empty: how many have been given so far."""
+    pages_max: int = 10
+    """So many are asked for at once, of one order or of a symbol since the order was placed."""
+
+
 class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, spot only, by its ccxt id."""
 
@@ -79,6 +89,10 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a page of executions is of one symbol only, as it was asked for."""
     trades_reach_ms: int | None = None
     """How far back one question for executions reaches; None: as far as it is asked."""
+    fills_at_once: int | None = None
+    """How many executions of an order are asked for at once; None: ccxt asks for no number."""
+    fills_paged: Paging | None = None
+    """How the rest of them is asked for; None: it is not."""
     tested: bool = False
     notes: str = ""
     source: str
@@ -133,6 +147,7 @@ _ROWS = (
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         trades_oldest_first=True,
+        fills_at_once=1_000,
         tested=True,
         notes="a market order sent again under its id fills again",
         source="binance-spot-api-docs a5e0bc3, ccxt 4.5.90",
@@ -146,6 +161,7 @@ _ROWS = (
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         trades_oldest_first=True,
+        fills_at_once=1_000,
         notes="taken to be as binance, whose code ccxt shares",
         source=_SOURCE,
     ),
@@ -156,6 +172,8 @@ _ROWS = (
         finds_ended_for_ms=DAY_MS,
         buys_at_market=False,
         trades_reach_ms=90 * DAY_MS,
+        fills_at_once=100,
+        fills_paged=Paging("idLessThan", "tradeId"),
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes=f"{_BY_COST}; {_LATE}; nobody says for how long an ended order is found, so"
         f" {_FORGETS.format('a day')}",
@@ -194,6 +212,7 @@ _ROWS = (
         buys_at_market=False,
         streams=_NO_OHLCV,
         trades_reach_ms=30 * DAY_MS,
+        fills_at_once=1_000,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ids begin with t-, and find an order only while it is open, so open and closed"
         f" orders are searched; {_NO_PROOF}; {_BY_COST}",
@@ -221,6 +240,7 @@ _ROWS = (
         id_length_max=18,
         id_scope=IdScope.OPEN_ORDERS,
         trades_by_symbol=False,
+        fills_paged=Paging("ofs", pages_max=3),  # each costs as much as six other questions
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched;"
         f" {_NO_PROOF}; its refusals come in an HTTP 200, so an order that it refused stays unknown"
@@ -234,6 +254,8 @@ _ROWS = (
         finds_ended_for_ms=DAY_MS,
         streams=_NO_FEES,
         trades_reach_ms=7 * DAY_MS,
+        fills_at_once=100,
+        fills_paged=Paging("lastId", "id"),
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="nobody says for how long a canceled order is found, so"
         f" {_FORGETS.format('a day')}; its stream of trades tells no fees, so they are asked for;"
@@ -259,6 +281,8 @@ _ROWS = (
         id_length_max=32,
         finds_ended_for_ms=HOUR_MS,
         trades_reach_ms=90 * DAY_MS,
+        fills_at_once=100,
+        fills_paged=Paging("after", "billId"),
         settle_ms=UNBOUNDED_SETTLE_MS,
         tested=True,
         notes="its refusals come in an HTTP 200, so they are unknown until asked; one that was"

@@ -282,19 +282,54 @@ class OrderLookup:
             return own_fills(order), f"its fills could not be seen: {error}"
 
     async def _trades_of(self, order: Raw, symbol: Symbol) -> Sequence[Raw]:
-        identity = str(order["id"])
+        """Give its executions: page after page, while those that are known are not all."""
+        identity, filled = str(order["id"]), Decimal(str(order["filled"]))
+        paging, own = self._capability.fills_paged, list[Raw]()
+        seen, more = set[tuple[str, str]](), dict[str, str]()
+        for _ in range(paging.pages_max if paging is not None else 1):
+            try:
+                page = await self._page_of_fills(order, symbol, more)
+            except OutcomeUnknown:
+                if not own:
+                    raise
+                break  # what the report still lacks is asked for again
+            new = [one for one in page if _execution_of(one) not in seen]
+            seen.update(map(_execution_of, new))
+            own += [one for one in new if str(one.get("order")) == identity]
+            more = self._page_after(new, len(seen))
+            if not more or sum(Decimal(str(one.get("amount") or 0)) for one in own) >= filled:
+                break
+        return own
+
+    async def _page_of_fills(
+        self, order: Raw, symbol: Symbol, more: dict[str, str]
+    ) -> Sequence[Raw]:
+        identity, row = str(order["id"]), self._capability
         # "emulated" (Kraken) needs what only some of the answers hold: the ids of the trades.
         if self._client.has.get("fetchOrderTrades") is True:
-            trades = await self._ask_list(
+            method = self._client.fetch_order_trades
+            return await self._ask_list(
                 f"list fills of {identity}",
-                lambda: self._client.fetch_order_trades(identity, str(symbol)),
+                lambda: method(identity, str(symbol), None, row.fills_at_once, more),
             )
-        else:
-            trades = await self._ask_list(
-                f"list fills of {symbol}",
-                lambda: self._client.fetch_my_trades(str(symbol), order.get("timestamp")),
-            )
-        return [one for one in trades if str(one.get("order")) == identity]
+        # Of all symbols, nothing is left out of a page: how many came is how many were passed.
+        asked = str(symbol) if row.trades_by_symbol else None
+        since_ms = order.get("timestamp")
+        return await self._ask_list(
+            f"list fills of {symbol}",
+            lambda: self._client.fetch_my_trades(asked, since_ms, row.fills_at_once, more),
+        )
+
+    def _page_after(self, new: Sequence[Raw], given: int) -> dict[str, str]:
+        """Give what asks for the next page; nothing where a page told no news, or none is asked."""
+        paging = self._capability.fills_paged
+        if paging is None or not new:
+            return {}
+        if not paging.field:
+            return {paging.parameter: str(given)}
+        told = [str(one["info"].get(paging.field)) for one in new]
+        # A taker's executions share one moment; their numbers still tell which is the oldest.
+        return {paging.parameter: min(told, key=int)} if all(map(str.isdecimal, told)) else {}
 
     async def _ask_list(
         self, what: str, question: Callable[[], Awaitable[Any]]
@@ -350,6 +385,11 @@ def _note(order: Raw, others: list[str], sent_at_ns: int | None) -> str:
     if isinstance(placed_ms, int) and 0 < placed_ms < early_ms:
         notes.append("it was placed more than a minute before it was sent from here")
     return "; ".join(notes)
+
+
+def _execution_of(trade: Raw) -> tuple[str, str]:
+    """Name an execution: two orders that traded with each other share the trade's id."""
+    return str(trade.get("order")), str(trade.get("id"))
 
 
 def _is_object(one: object) -> bool:

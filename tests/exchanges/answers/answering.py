@@ -41,8 +41,8 @@ def answering(exchange: str, replies: dict[str, Reply]) -> Any:
             if url.partition("?")[0].endswith(end) and verb in ("", method):
                 if isinstance(answer, Exception):
                     raise answer
-                told = answer(dict(parse_qsl(urlsplit(url).query))) if callable(answer) else answer
-                text = json.dumps(told)
+                asked = dict(parse_qsl(f"{urlsplit(url).query}&{body or ''}"))
+                text = json.dumps(answer(asked) if callable(answer) else answer)
                 call = current_call()
                 if call is not None:
                     call.requests += 1
