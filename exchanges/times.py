@@ -7,6 +7,8 @@ from messages.errors import DataError
 from messages.ids import NS_PER_S, DurationNs
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_NUMBER = 10
+"""Digits; more seconds than 64 bits of nanoseconds hold."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS = 1 << 62
 """In the year 2116; what claims to be later is not a time."""
@@ -19,9 +21,11 @@ def parse_timeframe(text: str) -> DurationNs:
         DataError: it is none of these.
     """
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNIT_S or not (number.isascii() and number.isdigit() and int(number)):
-        raise DataError(f"timeframe {text!r} is not one like 30s, 1m, 5m, 1h, 1d or 1w")
-    return DurationNs(int(number) * _UNIT_S[unit] * NS_PER_S)
+    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
+    length_ns = int(number) * _UNIT_S.get(unit, 0) * NS_PER_S if is_number else 0
+    if not 0 < length_ns < 1 << 63:
+        raise DataError(f"timeframe {text[:40]!r} is not one like 30s, 1m, 5m, 1h, 1d or 1w")
+    return DurationNs(length_ns)
 
 
 def time_ns(text: str) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, count, not_negative, port
+from ops.arguments_shared import add_command, count, port, seed, speed
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -16,7 +16,7 @@ def _add_venue(commands: "Commands") -> None:
     control = "where faults are asked for; 0 is any"
     venue.add_argument("--control-port", type=port, default=0, metavar="PORT", help=control)
     venue.add_argument(
-        "--seed", type=int, default=13, metavar="N", help="of its market and chances"
+        "--seed", type=seed, default=13, metavar="N", help="of its market and chances"
     )
     listed = "what is listed (BTC/USDT,ETH/USDT)"
     venue.add_argument("--symbols", default="BTC/USDT,ETH/USDT", metavar="A/B,C/D", help=listed)
@@ -24,7 +24,7 @@ def _add_venue(commands: "Commands") -> None:
     whose = "whose API is played (binance)"
     venue.add_argument("--profile", choices=("binance", "okx"), default="binance", help=whose)
     venue.add_argument(
-        "--speed", type=not_negative, default=1.0, metavar="X", help="market seconds per second"
+        "--speed", type=speed, default=1.0, metavar="X", help="market seconds per second"
     )
     venue.add_argument(
         "--candles", type=Path, metavar="FILE", help="a recording that the first symbol follows"
@@ -62,7 +62,7 @@ def _add_drill(commands: "Commands") -> None:
         metavar="CASE",
         help="POINT/FAULT/BLOW or ROAD/POINT/FAULT/BLOW, again and again",
     )
-    drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
+    drill.add_argument("--seed", type=seed, metavar="N", help="of the market and of the order")
     drill.add_argument(
         "--candles", type=count, metavar="N", help="how much market; default: two orders' worth"
     )

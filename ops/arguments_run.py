@@ -11,9 +11,11 @@ from ops.arguments_shared import (
     add_timeout,
     count,
     natural,
-    not_negative,
     positive,
+    seconds,
+    speed,
 )
+from ops.bounds import MOST_MB, MOST_S
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -25,11 +27,11 @@ def _add_start(commands: "Commands") -> None:
     )
     start.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file")
     add_run_dir(start, "where its files go (default: runs/NAME)")
-    start.add_argument("--duration", type=positive, metavar="SECONDS", help="stop after this time")
+    start.add_argument("--duration", type=seconds, metavar="SECONDS", help="stop after this time")
     start.add_argument("--max-events", type=count, metavar="N", help="stop after N market events")
     start.add_argument(
         "--speed",
-        type=not_negative,
+        type=speed,
         metavar="X",
         help="times the market's pace; 0 is as fast as possible",
     )
@@ -79,7 +81,7 @@ def _add_health(commands: "Commands") -> None:
     add_run(health)
     health.add_argument("--json", action="store_true", help="the snapshot, one JSON object")
     health.add_argument(
-        "--watch", type=positive, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
+        "--watch", type=seconds, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
     )
     health.add_argument("--probe", choices=("live", "ready", "startup"), help="exit 0 or 1")
     health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
@@ -141,17 +143,19 @@ def _add_publish(commands: "Commands") -> None:
     )
     publish.add_argument("--stream", default="market", metavar="NAME", help="(market)")
     add_run_dir(publish, "where its files go (default: runs/NAME-publisher)")
-    publish.add_argument("--duration", type=positive, metavar="SECONDS", help="stop after this")
+    publish.add_argument("--duration", type=seconds, metavar="SECONDS", help="stop after this")
     publish.add_argument("--max-events", type=count, metavar="N", help="stop after N events")
     publish.add_argument(
-        "--speed", type=not_negative, metavar="X", help="as with start, where it is recorded"
+        "--speed", type=speed, metavar="X", help="as with start, where it is recorded"
     )
     publish.add_argument(
         "--history", type=count, default=500, metavar="N", help="candles before now, live (500)"
     )
     kept = "what the stream keeps at most (168)"
-    publish.add_argument("--keep-hours", type=positive, default=168.0, metavar="H", help=kept)
-    publish.add_argument("--keep-mb", type=count, default=1_024, metavar="MB", help="same (1024)")
+    publish.add_argument("--keep-hours", type=_hours, default=168.0, metavar="H", help=kept)
+    publish.add_argument(
+        "--keep-mb", type=_megabytes, default=1_024, metavar="MB", help="same (1024)"
+    )
     for name, text in (
         ("user", "the user's name"),
         ("password", "the password"),
@@ -163,6 +167,18 @@ def _add_publish(commands: "Commands") -> None:
     trusted = "certificates that the server's must be of (tls://)"
     publish.add_argument("--ca-file", type=Path, metavar="FILE", help=trusted)
     publish.set_defaults(command="publish")
+
+
+def _hours(text: str) -> float:
+    if (number := positive(text)) > (most := MOST_S // 3_600):
+        raise argparse.ArgumentTypeError(f"{text} is more than {most} hours")
+    return number
+
+
+def _megabytes(text: str) -> int:
+    if (number := count(text)) > MOST_MB:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MOST_MB}")
+    return number
 
 
 def _add_doctor(commands: "Commands") -> None:
@@ -187,9 +203,9 @@ def _add_alert(commands: "Commands") -> None:
     watch = add_command(what, "watch", "tell when the process of a run is gone without a goodbye")
     add_run(watch)
     often = "how often it is asked (2)"
-    watch.add_argument("--interval", type=positive, default=2.0, metavar="SECONDS", help=often)
+    watch.add_argument("--interval", type=seconds, default=2.0, metavar="SECONDS", help=often)
     stale = "how old its last word may be (15)"
-    watch.add_argument("--stale", type=positive, default=15.0, metavar="SECONDS", help=stale)
+    watch.add_argument("--stale", type=seconds, default=15.0, metavar="SECONDS", help=stale)
     watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
     watch.set_defaults(command="alert_watch")
 

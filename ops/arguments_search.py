@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_event_limit, count, natural, positive
+from ops.arguments_shared import add_command, add_event_limit, count, natural, positive, seconds
 
 if TYPE_CHECKING:
     import argparse
@@ -84,7 +84,7 @@ def _add_space(optimize: "argparse.ArgumentParser") -> None:
     )
     optimize.add_argument("--seed", type=natural, default=1, metavar="N", help="of proposals (1)")
     optimize.add_argument(
-        "--trial-limit-s", type=positive, metavar="SECONDS", help="how long one trial may take"
+        "--trial-limit-s", type=seconds, metavar="SECONDS", help="how long one trial may take"
     )
     add_event_limit(optimize)
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ops.bounds import FASTEST, LARGEST_INTEGER, LONGEST_WAIT_S, SHORTEST_WAIT_S, SLOWEST
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
     Add = Callable[[Commands], None]
+
+_LONGEST_SHOWN = 40
 
 
 def add_command(commands: "Commands", name: str, summary: str) -> argparse.ArgumentParser:
@@ -75,17 +79,17 @@ def add_event_limit(command: argparse.ArgumentParser) -> None:
     """Take `event_limit_s`; None is as long as usual."""
     command.add_argument(
         "--event-limit-s",
-        type=positive,
+        type=seconds,
         metavar="SECONDS",
         help="how long a strategy may take over one event: 60",
     )
 
 
-def add_timeout(command: argparse.ArgumentParser, seconds: int) -> None:
+def add_timeout(command: argparse.ArgumentParser, default_s: int) -> None:
     """Take how long to wait for an answer: `timeout`, in seconds."""
-    text = f"how long to wait ({seconds})"
+    text = f"how long to wait ({default_s})"
     command.add_argument(
-        "--timeout", type=positive, default=float(seconds), metavar="SECONDS", help=text
+        "--timeout", type=seconds, default=float(default_s), metavar="SECONDS", help=text
     )
 
 
@@ -95,14 +99,14 @@ def _number(text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+        raise argparse.ArgumentTypeError(f"{_shown(text)!r} is not a number")
     return number
 
 
 def positive(text: str) -> float:
     """Read a number above 0."""
     if (number := _number(text)) <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not more than 0")
     return number
 
 
@@ -110,6 +114,22 @@ def not_negative(text: str) -> float:
     """Read a number from 0."""
     if (number := _number(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def seconds(text: str) -> float:
+    """Read how long to wait, up to a year."""
+    if not SHORTEST_WAIT_S <= (number := _number(text)) <= LONGEST_WAIT_S:
+        allowed = f"{SHORTEST_WAIT_S} to {LONGEST_WAIT_S} s (a year)"
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not {allowed}")
+    return number
+
+
+def speed(text: str) -> float:
+    """Read how many seconds of a market pass in one; 0 is as many as can be."""
+    if (number := _number(text)) and not SLOWEST <= number <= FASTEST:
+        allowed = f"neither 0, as fast as possible, nor {SLOWEST} to {FASTEST}"
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is {allowed}")
     return number
 
 
@@ -122,13 +142,24 @@ def port(text: str) -> int:
 
 def count(text: str) -> int:
     """Read a whole number from 1."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
+    return natural(text)
 
 
 def natural(text: str) -> int:
     """Read a whole number from 0."""
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    if len(text) > len(str(LARGEST_INTEGER)) or int(text) > LARGEST_INTEGER:
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is more than {LARGEST_INTEGER}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """Read a whole number, which may be negative."""
+    return -natural(text[1:]) if text.startswith("-") else natural(text)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

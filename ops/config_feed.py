@@ -6,6 +6,7 @@ from typing import Any
 
 from exchanges.feed_settings import Channel
 from messages.ids import Symbol
+from ops.bounds import FASTEST, SLOWEST
 from ops.config_bus import read_nats
 from ops.config_reader import TableReader, is_folder, is_there, printable
 from ops.config_schema import FeedConfig, FeedType, NatsConfig
@@ -26,7 +27,7 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
         type=kind,
         symbols=symbols,
         paths=_paths(reader, kind, symbols, base),
-        speed=reader.number("speed", _DEFAULT_SPEED.get(kind, 0.0)),
+        speed=_speed(reader, kind),
         timeframe=reader.matching("timeframe", "1m", _TIMEFRAME, 'a length such as "1m" or "4h"'),
         seed=reader.integer("seed", 7, least=0),
         limit=reader.optional_integer("limit", least=1),
@@ -43,6 +44,14 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
     _check_kind(reader, feed)
     reader.finish()
     return feed
+
+
+def _speed(reader: TableReader, kind: FeedType) -> float:
+    """A market that is slower than `SLOWEST` would show its second event to nobody alive."""
+    speed = reader.number("speed", _DEFAULT_SPEED.get(kind, 0.0))
+    if speed and not SLOWEST <= speed <= FASTEST:
+        reader.expected("speed", f"0, which is as fast as possible, or {SLOWEST} to {FASTEST}")
+    return speed
 
 
 def check_exchange(root: TableReader, feed: FeedConfig, exchange: str) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
+from ops.bounds import LARGEST_INTEGER, most_of
 from ops.secret_names import is_secret_name
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -19,7 +20,6 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+(\[[0-9]+\])?")
 _LONGEST_SHOWN = 40
-_LARGEST_INTEGER = 2**63 - 1
 _TYPE_NAMES: dict[type, str] = {dict: "a table", list: "a list", bool: "true or false"}
 
 
@@ -97,12 +97,12 @@ class TableReader:
             return Decimal(default)
         return number
 
-    def integer(self, key: str, default: int, *, least: int) -> int:
-        """Give a whole number of at least `least`."""
-        value = self.raw(key, default)
-        if is_integer(value) and least <= value <= _LARGEST_INTEGER:
+    def integer(self, key: str, default: int, *, least: int, most: int | None = None) -> int:
+        """Give a whole number of at least `least`, and at most what its unit allows."""
+        value, most = self.raw(key, default), most_of(key) if most is None else most
+        if is_integer(value) and least <= value <= most:
             return int(value)
-        self.expected(key, f"a whole number of {least} or more")
+        self.expected(key, f"a whole number of {least} or more{_unless(value, most)}")
         return default
 
     def optional_integer(self, key: str, *, least: int) -> int | None:
@@ -112,10 +112,10 @@ class TableReader:
     def number(self, key: str, default: float) -> float:
         """Give a finite number of 0 or more."""
         value = self.raw(key, default)
-        numeric = isinstance(value, float) or is_integer(value)
-        if numeric and 0 <= value <= _LARGEST_INTEGER and math.isfinite(value):
+        numeric, most = isinstance(value, float) or is_integer(value), most_of(key)
+        if numeric and 0 <= value <= most and math.isfinite(value):
             return float(value)
-        self.expected(key, "a number of 0 or more")
+        self.expected(key, f"a number of 0 or more{_unless(value, most)}")
         return default
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -166,11 +166,17 @@ def joined(path: str, key: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def _unless(value: object, most: int) -> str:
+    """Say where the end is to a number that goes beyond it."""
+    is_beyond = isinstance(value, int | float) and value > most
+    return f", at most {most}" if is_beyond else ""
+
+
 def exact(value: object) -> Decimal | None:
     """Give a plain decimal text or a whole number exactly; None for anything else."""
     if isinstance(value, str) and _PLAIN_DECIMAL.fullmatch(value):
         return Decimal(value)
-    if is_integer(value) and abs(value) <= _LARGEST_INTEGER:
+    if is_integer(value) and abs(value) <= LARGEST_INTEGER:
         return Decimal(value)
     return None
 
@@ -189,7 +195,7 @@ def shown(key: str, value: object) -> str:
             return name
     if isinstance(value, bool):
         return "true" if value else "false"
-    if is_integer(value) and abs(value) > _LARGEST_INTEGER:
+    if is_integer(value) and abs(value) > LARGEST_INTEGER:
         return "a very large number"
     return f'"{printable(value)}"' if isinstance(value, str) else printable(str(value))
 

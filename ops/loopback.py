@@ -7,7 +7,7 @@ def split_address(text: str) -> tuple[str, int] | None:
     """Give host and port of ``127.0.0.1:9464`` or ``[::1]:9464``; None where it is neither."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    is_number = port.isascii() and port.isdecimal()
+    is_number = port.isascii() and port.isdecimal() and len(port) <= len(str(_PORTS))
     return (host, int(port)) if host and is_number and int(port) <= _PORTS else None
 
 

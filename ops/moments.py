@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS, NS_PER_S
+from ops.bounds import LARGEST_INTEGER
+from ops.config_reader import printable
 from ops.config_schema import SECONDS_PER_UNIT
 
 _RULE = (
-    "expected a time in UTC such as 2026-01-31 or 2026-01-31T12:00:00, a span back from now such as"
-    " 90s, 15m, 2h or 7d, or nanoseconds since 1970"
+    "expected a time in UTC before 2262, such as 2026-01-31 or 2026-01-31T12:00:00, a span back"
+    " from now such as 90s, 15m, 2h or 7d, or nanoseconds since 1970"
 )
 _SHORTEST_NS = 15
 """Digits; fewer would be a time within twelve days of 1970, which nobody means."""
@@ -24,19 +26,26 @@ def since_ns(text: str | None, now_ns: Callable[[], int] = time.time_ns) -> int:
     """
     if text is None:
         return 0
+    moment_ns = _moment_ns(text, now_ns)
+    if moment_ns is None or moment_ns > LARGEST_INTEGER:
+        raise ConfigError([f"--since {printable(text)}: {_RULE}"])
+    return max(moment_ns, 0)
+
+
+def _moment_ns(text: str, now_ns: Callable[[], int]) -> int | None:
     number, unit = text[:-1], text[-1:]
     if text.isascii() and text.isdigit() and len(text) >= _SHORTEST_NS:
-        return int(text)
+        return int(text) if len(text) <= len(str(LARGEST_INTEGER)) else None
     if unit in SECONDS_PER_UNIT and number.isascii() and number.isdigit() and len(number) < 10:
-        return max(now_ns() - int(number) * SECONDS_PER_UNIT[unit] * NS_PER_S, 0)
+        return now_ns() - int(number) * SECONDS_PER_UNIT[unit] * NS_PER_S
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError([f"--since {text}: {_RULE}"]) from None
+        return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     whole = moment.replace(microsecond=0)
-    return max(int(whole.timestamp()) * NS_PER_S + moment.microsecond * 1_000, 0)
+    return int(whole.timestamp()) * NS_PER_S + moment.microsecond * 1_000
 
 
 def utc(ts_ns: int) -> str:

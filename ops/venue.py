@@ -16,6 +16,7 @@ import msgspec
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from messages.extras import how_to_install
+from ops.bounds import most_of
 from ops.config_write import to_toml
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ KEY_ENV, SECRET_ENV, PASSWORD_ENV = "LOCAL_KEY", "LOCAL_SECRET", "LOCAL_PASSWORD
 
 _REHEARSED_S = 7 * 86_400
 """So long may a rehearsal take, in seconds of the machine's clock."""
-_FASTEST = 1e6
-"""Of what is faster, the limit need not say more."""
 
 
 class VenueOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +160,7 @@ def _risk(speed: float) -> str:
     if speed == 1:
         return ""
     how = f"runs {speed:g} times as fast as" if speed else "stands, and does not keep up with"
-    most_ms = int(min(max(speed, 1), _FASTEST) * _REHEARSED_S * 1000)
+    most_ms = int(min(max(speed, 1) * _REHEARSED_S * 1000, most_of("max_market_age_ms")))
     return (
         f"# The market {how} this machine's clock: with less, every entry would be refused.\n"
         f"[risk]\nmax_market_age_ms = {most_ms}\n\n"

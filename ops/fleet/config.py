@@ -21,6 +21,7 @@ from ops.secret_names import is_variable_name
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _OWN_FILE = re.compile(r"fleet\.(db|lock|html)")
 """What the orchestrator itself has in the fleet's run_dir, with what SQLite puts beside it."""
+_NICEST = 19
 _NAME_RULE = "a name of letters, digits, dots, dashes and underscores"
 
 
@@ -188,7 +189,7 @@ def _bot(reader: TableReader, base: Path, run_dir: Path) -> BotSpec:
         config=str(config),
         run_dir=str(base / reader.text("run_dir", str(run_dir / name))),
         after=tuple(after),
-        nice=reader.integer("nice", 0, least=0),
+        nice=reader.integer("nice", 0, least=0, most=_NICEST),
         memory_mb=reader.optional_integer("memory_mb", least=128),
         open_files=reader.optional_integer("open_files", least=32),
     )

@@ -72,8 +72,9 @@ def test_a_live_run_has_no_paper_venue_and_says_where_to_look_instead(
     ("arguments", "said"),
     [
         (["orders", "--state", "filed"], "--state filed: expected one of claimed, sent"),
-        (["orders", "--since", "soon"], "--since soon: expected a time in UTC such as"),
-        (["trades", "--since", "12"], "--since 12: expected a time in UTC such as"),
+        (["orders", "--since", "soon"], "--since soon: expected a time in UTC before 2262,"),
+        (["trades", "--since", "12"], "--since 12: expected a time in UTC before 2262,"),
+        (["trades", "--since", "9999-12-31"], "--since 9999-12-31: expected a time in UTC"),
         (["orders", "show", "nope"], "no order is called 'nope': list them with"),
         (["explain", ""], "no order is called '': list them with"),
         (["orders", "show", "0"], "'0' is the beginning of several orders, among them 0"),

@@ -176,6 +176,42 @@ def test_a_word_with_a_slip_in_it_is_told_what_was_meant(
     assert "did you mean" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["health", "--timeout", "1e300"], "--timeout: 1e300 is not 0.001 to 31622400 s (a year)"),
+        (["stop", "--timeout", "1e11"], "--timeout: 1e11 is not 0.001 to 31622400 s (a year)"),
+        (["replay", "--event-limit-s", "1e-300"], "1e-300 is not 0.001 to 31622400 s (a year)"),
+        (["orders", "--limit", f"{2**63}"], f"--limit: {2**63} is more than {2**63 - 1}"),
+        (["trades", "--limit", "9" * 5_000], f"... is more than {2**63 - 1}"),
+        (["start", "--wait-for-services", f"{2**63}"], f"{2**63} is more than {2**63 - 1}"),
+        (["start", "--speed", "1e-300"], "1e-300 is neither 0, as fast as possible, nor 0.001 to"),
+        (["venue", "--speed", "1e300"], "1e300 is neither 0, as fast as possible, nor 0.001 to"),
+        (["publish", "x", "--keep-hours", "1e300"], "1e300 is more than 1111111 hours"),
+        (["publish", "x", "--keep-mb", f"{10**10}"], f"{10**10} is more than 1000000000"),
+        (["drill", "--seed", "9" * 20], f"{'9' * 20} is more than {2**63 - 1}"),
+    ],
+)
+def test_a_number_that_nothing_holds_is_told_what_it_may_be(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["1e300", "1e-300", "1e11", f"{2**63}", "9" * 5_000, "nan", ""])
+def test_whatever_is_read_of_a_number_can_be_counted_with_and_waited_for(text: str) -> None:
+    for told, action in actions(parser()):
+        try:
+            found = action.type(text) if callable(action.type) else None
+        except (argparse.ArgumentTypeError, ValueError):
+            continue
+        if isinstance(found, int):
+            assert found < 2**63, f"{told} {action.dest}"
+        elif isinstance(found, float) and action.metavar == "SECONDS":
+            assert 0.001 <= found <= 366 * 86_400, f"{told} {action.dest}"
+
+
 def test_the_readme_names_the_commands_that_take_no_json() -> None:
     takes: dict[str, bool] = {}
     for told, action in actions(parser()):

@@ -1,3 +1,4 @@
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from messages.errors import ConfigError
 from ops import own_code
-from ops.config import demo_config, load, parse
+from ops.config import demo_config, effective_toml, load, parse
 from strategies import check_params
 
 GOOD = """
@@ -73,6 +74,8 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", 'path = "x.csv"', 'feed.path: is for type "replay", and the type is "demo"'),
         ("feed", "speed = -1", "feed.speed: got -1, expected a number of 0 or more"),
         ("feed", "speed = nan", "feed.speed: got nan, expected a number of 0 or more"),
+        ("feed", "speed = 1e-300", "feed.speed: got 1e-300, expected 0, which is as fast as"),
+        ("feed", "speed = 1e7", "got 10000000.0, expected 0, which is as fast as possible, or"),
         ("feed", "speed = true", "feed.speed: got true, expected a number of 0 or more"),
         ("feed", 'timeframe = "1x"', 'feed.timeframe: got "1x", expected a length'),
         ("feed", "limit = 0", "feed.limit: got 0, expected a whole number of 1 or more"),
@@ -84,6 +87,9 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
         ("venue", 'lease_dir = "leases"', 'venue.lease_dir: got "leases", expected an absolute'),
         ("venue", "lease_ms = 0", "venue.lease_ms: got 0, expected a whole number of 1 or more"),
+        ("venue", f"latency_ms = {2**62}", "whole number of 0 or more, at most 4000000000000"),
+        ("risk", f"max_open_orders = {2**63}", "of 1 or more, at most 9223372036854775807"),
+        ("metrics", f'http = "127.0.0.1:{"9" * 5_000}"', "metrics.http: got"),
         ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
         ("venue", 'balances.USDT = "-1"', 'venue.balances.USDT: got "-1", expected a quoted'),
         ("venue", 'slippage_bps = "1e3"', 'venue.slippage_bps: got "1e3", expected a quoted'),
@@ -102,6 +108,25 @@ def test_a_mistake_is_named_by_its_key_with_what_was_got_and_what_is_expected(
 
     assert len(found) == 1
     assert sentence in found[0]
+
+
+def test_no_span_and_no_size_is_longer_than_64_bits_of_nanoseconds_or_bytes_bear() -> None:
+    sections = tomllib.loads(effective_toml(demo_config()))
+    keys = [
+        (name, key)
+        for name, section in sections.items()
+        if isinstance(section, dict)
+        for key in section
+        if key.endswith(("_ms", "_s", "_mb", "_days"))
+    ]
+
+    assert ("risk", "cooldown_ms") in keys
+    for section, key in keys:
+        (found,) = problems_with(section, f"{key} = {2**63 - 1}")
+        assert found.startswith(f"{section}.{key}: got {2**63 - 1}, expected a whole number of")
+        (most,) = re.findall("at most ([0-9]+)$", found)
+        others = f"\nbackoff_max_ms = {most}" if key == "backoff_min_ms" else ""
+        assert problems_with(section, f"{key} = {most}{others}") == []
 
 
 def test_live_trading_needs_a_venue_a_live_market_and_limits() -> None:

@@ -87,6 +87,19 @@ def test_all_mistakes_are_told_at_once_by_their_place(tmp_path: Path) -> None:
     assert 'did you mean "stagger_s"' in found[6]
 
 
+def test_a_number_that_no_process_can_be_held_to_is_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("memory_mb = 300", "memory_mb = 10000000000\nnice = 20")
+
+    found = problems(tmp_path, text.replace("drain_s = 20", "drain_s = 1e300"))
+
+    assert [line.split(": ", 1)[1] for line in found] == [
+        "bot[1].nice: got 20, expected a whole number of 0 or more, at most 19",
+        "bot[1].memory_mb: got 10000000000, expected a whole number of 128 or more, at most"
+        " 1000000000",
+        "drain_s: got 1e+300, expected a number of 0 or more, at most 4000000000",
+    ]
+
+
 @pytest.mark.parametrize("other", ["runs/x", "./y/../runs/x/", "link/x"])
 def test_two_bots_in_one_run_directory_are_refused(tmp_path: Path, other: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "runs")
