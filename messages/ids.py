@@ -3,6 +3,7 @@
 Time is UTC integer nanoseconds. Who made an id, and how unique it is, is said beside it.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NewType
 
@@ -20,6 +21,11 @@ def base_of(symbol: str) -> str:
 def quote_of(symbol: str) -> str:
     """Give the currency that is paid, and that profit is in: ``USDT`` of ``BTC/USDT:USDT``."""
     return symbol.partition("/")[2].partition(":")[0]
+
+
+def currencies_of(symbols: Iterable[str]) -> dict[str, None]:
+    """Give what is bought, sold and paid, each once, in their order."""
+    return dict.fromkeys(c for symbol in symbols for c in (base_of(symbol), quote_of(symbol)))
 
 
 AccountId = NewType("AccountId", str)

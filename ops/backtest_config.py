@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import strategies
 from messages.errors import ConfigError
-from messages.ids import StrategyId, Symbol, quote_of
+from messages.ids import StrategyId, Symbol, currencies_of
 from messages.values import Instrument
 from ops.config import (
     Config,
@@ -44,7 +44,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
     if feed.type is FeedType.DEMO and feed.limit is None:
         text = f"{path} has a generated market without an end: set feed.limit, or give --data FILE"
         raise ConfigError([text])
-    if problems := _problems(config):
+    if problems := [text for one in config.strategies for text in _without_a_market(one)]:
         raise ConfigError(problems)
     check_served(config)
     tell_doubts(config)
@@ -92,17 +92,6 @@ def _made(config: Config, settings: StrategyConfig) -> Strategy:
     return in_time(_strategy(settings)[2], settings.uses, "made", hang_after_s)
 
 
-def _problems(config: Config) -> list[str]:
-    """Say what makes a backtest worth nothing: better none than another result."""
-    problems = [text for one in config.strategies for text in _without_a_market(one)]
-    traded = dict.fromkeys(quote_of(symbol) for symbol in config.traded_symbols)
-    for quote in traded:
-        if quote not in config.venue.balances:
-            text = f'venue.balances: gives no {quote}, which is paid with: say {quote} = "10000"'
-            problems.append(text)
-    return problems
-
-
 def _without_a_market(settings: StrategyConfig) -> list[str]:
     """An object is asked, not its class: what it wants may depend on its params."""
     made: Any = _strategy(settings)[2]()
@@ -135,7 +124,8 @@ def _with_data(path: Path, data: Sequence[str]) -> Config:
         "feed.path": files or [str(Path(file).absolute()) for file in data],
     }
     if named:
-        overrides["feed.symbols"] = _named_symbols(path, named)
+        symbols = _named_symbols(path, named)
+        overrides |= {"feed.symbols": symbols, **_balances_of(document_of(path), symbols)}
     return load(path, overrides, strategies.check_params)
 
 
@@ -162,6 +152,16 @@ def _named_symbols(path: Path, named: Mapping[str, str]) -> list[str]:
     if problems:
         raise ConfigError(problems)
     return [symbol for symbol in symbols if symbol in named]
+
+
+def _balances_of(document: Mapping[str, Any], symbols: Sequence[str]) -> dict[str, object]:
+    """Leave out what the account has of the feed's other symbols: here it would be a mistake."""
+    venue = document.get("venue")
+    balances = venue.get("balances") if isinstance(venue, Mapping) else None
+    if not isinstance(balances, Mapping):
+        return {}
+    others = currencies_of(_feed_symbols(document)).keys() - currencies_of(symbols)
+    return {"venue.balances": {one: balances[one] for one in balances if one not in others}}
 
 
 def _feed_symbols(document: Mapping[str, Any]) -> list[str]:

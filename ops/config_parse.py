@@ -5,12 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.errors import ConfigError
-from messages.ids import Symbol, quote_of
+from messages.ids import Symbol, currencies_of, quote_of
 from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
 from ops.config_metrics import read_metrics
-from ops.config_reader import TableReader, is_integer, joined
+from ops.config_reader import TableReader, did_you_mean, is_integer, joined
 from ops.config_records import read_journal_settings, read_logs
 from ops.config_risk import check_defaults, read_risk
 from ops.config_schema import (
@@ -157,10 +158,19 @@ def _lease_dir(reader: TableReader) -> Path | None:
 
 
 def _balances(reader: TableReader, symbols: tuple[Symbol, ...]) -> dict[str, Decimal]:
+    """Give what is written, and what the paper venue adds where a quote currency is left out.
+
+    A currency that no symbol has would be a slip: nothing could be bought with it.
+    """
     table = reader.table("balances")
-    if not reader.has("balances"):
-        return {quote_of(symbol): Decimal(10_000) for symbol in symbols}
-    return {currency: table.money(currency, "10000") for currency in table.items()}
+    known = list(currencies_of(symbols))
+    given = {currency: table.money(currency, "10000") for currency in table.items()}
+    for currency in given if known else ():
+        if currency not in known:
+            hint = did_you_mean(currency, known) or f" (known: {', '.join(known)})"
+            table.problem(currency, f"no symbol has it{hint}")
+    quotes = dict.fromkeys(map(quote_of, symbols), DEFAULT_QUOTE_BALANCE)
+    return given | {quote: amount for quote, amount in quotes.items() if quote not in given}
 
 
 def _bps(reader: TableReader, key: str, default: str, *, least: str | None) -> Decimal:

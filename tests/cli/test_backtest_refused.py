@@ -98,12 +98,13 @@ def test_a_file_for_another_symbol_never_becomes_the_market_of_a_strategy(
     assert backtest_with(tmp_path, ["ETH/USDT", "BTC/USDT"]) == 0
 
 
-def test_what_is_paid_with_must_be_in_the_balances(
+def test_coins_of_a_symbol_that_has_no_file_are_no_mistake_in_the_balances(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    venue = '[venue.balances]\nBTC = "1"'
+    venue = '[venue.balances]\nBTC = "1"\nETH = "2"'
 
-    assert backtest_with(tmp_path, ["BTC/USDT"], venue=venue) == 2
+    assert backtest_with(tmp_path, ["BTC/USDT"], venue=venue) == 0
+    assert backtest_with(tmp_path, ["BTC/USDT"], venue=f'{venue}\nusdt = "5"') == 2
 
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "venue.balances: gives no USDT, which is paid with" in said
+    assert "venue.balances.usdt: no symbol has it" in capsys.readouterr().err
+    assert backtest_with(tmp_path, ["BTC/USDT"], venue="balances = 5") == 2

@@ -92,6 +92,8 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("metrics", f'http = "127.0.0.1:{"9" * 5_000}"', "metrics.http: got"),
         ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
         ("venue", 'balances.USDT = "-1"', 'venue.balances.USDT: got "-1", expected a quoted'),
+        ("venue", 'balances.usdt = "5"', 'balances.usdt: no symbol has it; did you mean "USDT"?'),
+        ("venue", 'balances.EUR = "5"', "venue.balances.EUR: no symbol has it (known: BTC, USDT)"),
         ("venue", 'slippage_bps = "1e3"', 'venue.slippage_bps: got "1e3", expected a quoted'),
         ("strategy", 'symbol = "ETH/USDT"', 'strategy[0].symbol: got "ETH/USDT", expected one of'),
         ("strategy", "order_notional = 1.5", "strategy[0].order_notional: got 1.5, expected it"),

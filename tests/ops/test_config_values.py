@@ -68,6 +68,18 @@ def test_balances_begin_with_ten_thousand_of_each_quote_currency() -> None:
     assert config.venue.balances == {"USDT": Decimal(10_000), "EUR": Decimal(10_000)}
 
 
+def test_a_quote_currency_that_the_balances_leave_out_has_as_much_and_is_shown_with_it() -> None:
+    """The paper venue gives it that much at its first order, whatever the file says."""
+    config = config_of(
+        BASE + '[feed]\nsymbols = ["BTC/USDT", "ETH/EUR"]\n[venue.balances]\nBTC = "1"\nEUR = "5"'
+    )
+
+    balances = {"BTC": Decimal(1), "EUR": Decimal(5), "USDT": Decimal(10_000)}
+    assert config.venue.balances == balances
+    assert 'USDT = "10000"' in effective_toml(config)
+    assert config_of(effective_toml(config)) == config
+
+
 @pytest.mark.parametrize(
     "lines",
     [
