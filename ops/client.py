@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ _LONGEST_ADDRESS = 100
 _LARGEST_REPLY = 64 * 1024 * 1024
 _CHUNK = 65_536
 _RETRY_S = 0.01
+_C_INT = 4
+"""Bytes; `struct ucred` has three: the process, its user, its group."""
 _OPEN_FILES = Path("/proc/self/fd")
 
 
@@ -31,12 +34,33 @@ def ask(path: Path, command: str, *, timeout_s: float = 2.0, **fields: Any) -> d
     Raises:
         NoAnswer: after `gone` it surely did nothing; otherwise it may still do it.
     """
+    return _asked(path, {**fields, "command": command}, timeout_s)[0]
+
+
+def who(path: Path, timeout_s: float) -> tuple[object, int | None]:
+    """Give the number that the process tells of itself, and the one that it has here.
+
+    They differ where it is in another process namespace, as in a container. The kernel gives 0 for
+    one that cannot be seen from here; None is of a kernel that does not say.
+
+    Raises:
+        NoAnswer: as for `ask`.
+    """
+    reply, here = _asked(path, {"command": "ping"}, timeout_s)
+    return reply.get("pid"), here
+
+
+def _asked(
+    path: Path, request: dict[str, Any], timeout_s: float
+) -> tuple[dict[str, Any], int | None]:
+    """Give the reply, and who listens there."""
     deadline = time.monotonic() + timeout_s
-    request = json.dumps({**fields, "command": command}).encode() + b"\n"
+    asked = json.dumps(request).encode() + b"\n"
     try:
         with _connected(path, deadline) as connection:
-            connection.sendall(request)
+            connection.sendall(asked)
             line = _line(connection, deadline)
+            listener = _listener(connection)
         reply = json.loads(line)
     except TimeoutError as error:
         raise NoAnswer(f"no answer within {timeout_s:g} s", gone=False) from error
@@ -46,7 +70,15 @@ def ask(path: Path, command: str, *, timeout_s: float = 2.0, **fields: Any) -> d
         raise NoAnswer(f"no usable answer: {error}", gone=False) from error
     if not isinstance(reply, dict):
         raise NoAnswer("no usable answer: not an object", gone=False)
-    return reply
+    return reply, listener
+
+
+def _listener(connection: socket.socket) -> int | None:
+    """Give the number here of the process that listens at the other end, as the kernel knows it."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * _C_INT)
+    return int.from_bytes(told[:_C_INT], sys.byteorder, signed=True)
 
 
 @contextlib.contextmanager

@@ -95,6 +95,23 @@ class RunDir:
             os.close(self._lock_fd)
             self._lock_fd = None
 
+    def is_held(self) -> bool:
+        """Whether a process has the directory, wherever it counts itself. No file is changed.
+
+        Who wants to take it meanwhile waits, as for another who takes it.
+        """
+        try:
+            with self._alone():
+                lock_fd = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                try:
+                    return not _locked(lock_fd)
+                finally:
+                    os.close(lock_fd)
+        except FileNotFoundError:
+            return False
+        except RunDirBusy:
+            return True
+
     def fence(self) -> None:
         """Pass a file of the directory that is about to be written. Any thread; some µs.
 
