@@ -23,9 +23,10 @@ settings.register_profile(
 )
 settings.load_profile("watchkeeper")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Begun in the background of a script, where a shell has it ignored, as all children would.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    # In the background of a script, or by `nohup`, it is ignored, and so it is by all children.
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 if os.environ.get("WATCHKEEPER_LEAN_CCXT"):
     with suppress(VenueRefused):
