@@ -32,8 +32,8 @@ def ccxt_config(settings: Settings, urls: Any) -> dict[str, Any]:
 
 
 def _okx_urls(urls: Any) -> dict[str, str]:
-    """Name this machine for the streams too, which are not there: ccxt would call the real ones."""
-    return {"rest": urls.http, "ws": urls.ws}
+    """Give one address of all streams: ccxt adds ``/private``, or a path that is not there."""
+    return {"rest": urls.http, "ws": f"{urls.ws}/ws/v5"}
 
 
 def _binance_urls(http: str, ws: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class StreamPlan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     stream: str = "*"
     """A shell pattern: ``user``, ``btcusdt@trade``, ``*@depth*``."""
     event: str = "*"
-    """A shell pattern for the kind of event, ``executionReport``."""
+    """A shell pattern for the kind of event: ``executionReport``, and of OKX ``orders``."""
     client_order_id: str = "*"
     """A shell pattern; of an event that is about no order it is empty."""
     nth: int = 1

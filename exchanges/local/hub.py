@@ -8,76 +8,21 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import web
 
-from exchanges.local import stream_binance as wire
+from exchanges.local.connection import Connection
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults_streams import ON_CONNECTIONS, USER, StreamFault, StreamPlan
-from exchanges.local.harm import reset
+from exchanges.local.frames import Frames
 from messages.ids import NS_PER_MS
-
-POLICY_VIOLATION = WSCloseCode.POLICY_VIOLATION
-
-
-class Connection:
-    """One socket and what it has subscribed to."""
-
-    def __init__(self, number: int, ws: web.WebSocketResponse, request: web.Request) -> None:
-        self.number = number
-        self.ws = ws
-        self.request = request
-        self.streams: set[str] = set()
-        self.wraps = False
-        """Whether market events are told together with their stream's name."""
-        self.is_api = False
-        self.is_stalled = False
-        self.answers_pings = True
-        self.ts_pong = asyncio.get_running_loop().time()
-        self.outbox: asyncio.Queue[str | None] = asyncio.Queue()
-        """None ends the connection with a closing frame, after what is before it."""
-
-    def put(self, text: str) -> None:
-        """Send something in its turn, unless the connection is stalled."""
-        if not self.is_stalled:
-            self.outbox.put_nowait(text)
-
-    async def send(self) -> None:
-        """Send what is put, until the end."""
-        while (text := await self.outbox.get()) is not None:
-            try:
-                await self.ws.send_str(text)
-            except (ConnectionError, RuntimeError):
-                return
-        await self.ws.close()
-
-    async def ping(self, every_s: float, within_s: float) -> None:
-        """Ping as the exchange does, and drop who does not answer."""
-        loop = asyncio.get_running_loop()
-        while not self.ws.closed:
-            await asyncio.sleep(every_s)
-            if loop.time() - self.ts_pong > within_s:
-                self.drop()
-                return
-            if not self.is_stalled:
-                await self.ws.ping()
-
-    async def answer_ping(self, message: WSMessage) -> None:
-        """Take a ping or a pong; a stalled connection answers nothing."""
-        if message.type is WSMsgType.PONG:
-            self.ts_pong = asyncio.get_running_loop().time()
-        elif self.answers_pings:
-            await self.ws.pong(message.data)
-
-    def drop(self) -> None:
-        """Break the connection without a closing frame."""
-        reset(self.request.transport)
 
 
 class Hub:
-    """All connections of one server."""
+    """All connections of one server, told in the frames of its venue."""
 
-    def __init__(self, exchange: LocalExchange) -> None:
+    def __init__(self, exchange: LocalExchange, frames: Frames) -> None:
         self.exchange = exchange
+        self._frames = frames
         self._loop = asyncio.get_running_loop()
         self._connections: dict[int, Connection] = {}
         self._last = 0
@@ -120,9 +65,10 @@ class Hub:
             self._loop.call_soon_threadsafe(self._tell, stream, event)
 
     def _tell(self, stream: str, event: dict[str, Any]) -> None:
-        key = (stream, str(event.get("e", "bookTicker")))
+        key = (stream, self._frames.kind(event))
+        name = self._frames.client_order_id(event)
         with self.exchange.lock:
-            plan = self.exchange.stream_faults.on_event(*key, _order_of(event))
+            plan = self.exchange.stream_faults.on_event(*key, name)
         fault = plan.fault if plan else None
         if fault is StreamFault.OUT_OF_ORDER:
             self._held.setdefault(key, []).append(event)
@@ -140,16 +86,12 @@ class Hub:
             self.strike(plan)
 
     def _send(self, stream: str, event: dict[str, Any]) -> None:
-        bare = msgspec.json.encode(event).decode()
         for connection in self._connections.values():
             if stream not in connection.streams:
                 continue
-            if stream == USER:
-                connection.put(f'{{"subscriptionId":0,"event":{bare}}}')
-            elif connection.wraps:
-                connection.put(f'{{"stream":"{stream}","data":{bare}}}')
-            else:
-                connection.put(bare)
+            frame = self._frames.framed(connection, stream, event)
+            if frame is not None:
+                connection.put(_text(frame))
 
     def _strike_from_anywhere(self, plan: StreamPlan) -> None:
         if not self._loop.is_closed():
@@ -163,42 +105,34 @@ class Hub:
                 self._strike_one(connection, plan.fault)
 
     def _strike_one(self, connection: Connection, fault: StreamFault) -> None:
-        now_ms = self.exchange.clock.now_ns() // NS_PER_MS
         match fault:
             case StreamFault.DROP:
                 connection.drop()
             case StreamFault.CLOSE:
                 connection.outbox.put_nowait(None)
             case StreamFault.SERVER_SHUTDOWN:
-                event = wire.server_shutdown(
-                    now_ms, is_api=connection.is_api, is_combined=connection.wraps
-                )
-                connection.put(msgspec.json.encode(event).decode())
+                connection.put(_text(self._frames.shutdown(connection, self._now_ms())))
                 connection.outbox.put_nowait(None)
             case StreamFault.STALL | StreamFault.STALL_WITH_PONGS:
                 connection.is_stalled = True
                 connection.answers_pings = fault is StreamFault.STALL_WITH_PONGS
-            case StreamFault.STREAM_TERMINATED if USER in connection.streams:
+            case StreamFault.STREAM_TERMINATED:
                 self.end_user_stream(connection)
             case _:
                 return
 
     def end_user_stream(self, connection: Connection) -> None:
         """Tell a connection that the user's events end, and end them; nothing where it has none."""
-        if USER not in connection.streams:
+        said = self._frames.terminated(self._now_ms())
+        if said is None or USER not in connection.streams:
             return
-        event = wire.stream_terminated(self.exchange.clock.now_ns() // NS_PER_MS)
-        connection.put(_of_user(event))
+        connection.put(_text(said))
         connection.streams.discard(USER)
         self.note(connection)
 
+    def _now_ms(self) -> int:
+        return self.exchange.clock.now_ns() // NS_PER_MS
 
-def _of_user(event: dict[str, Any]) -> str:
-    return msgspec.json.encode({"subscriptionId": 0, "event": event}).decode()
 
-
-def _order_of(event: dict[str, Any]) -> str:
-    """Give the client order id that an event is about (of a cancel, the order's own); else ""."""
-    if event.get("e") != "executionReport":
-        return ""
-    return str(event["C"] or event["c"])
+def _text(frame: dict[str, Any]) -> str:
+    return msgspec.json.encode(frame).decode()

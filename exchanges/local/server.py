@@ -14,12 +14,16 @@ from exchanges.local import okx
 from exchanges.local.binance import BinanceApi
 from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
+from exchanges.local.frames_binance import BinanceFrames
+from exchanges.local.frames_okx import OkxFrames
 from exchanges.local.hub import Hub
+from exchanges.local.orders_channel import OrdersChannel
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
 from exchanges.local.settings import Profile, Settings
 from exchanges.local.streams import Streams
 from exchanges.local.ws_binance import add_sockets
+from exchanges.local.ws_okx import add_private_socket
 
 HOST = "127.0.0.1"
 _TICK_S = 0.1
@@ -72,9 +76,12 @@ class Server:
         app = web.Application()
         if self.exchange.settings.profile is Profile.OKX:
             self._rests.append(okx.add_routes(app, self.exchange))
+            self._hub = Hub(self.exchange, OkxFrames())
+            OrdersChannel(self.exchange, self._hub)
+            add_private_socket(app, self._hub)
             return app
         api = BinanceApi(self.exchange)
-        self._hub = Hub(self.exchange)
+        self._hub = Hub(self.exchange, BinanceFrames())
         self._streams = Streams(self.exchange, self._hub)
         add_sockets(app, self._hub, api)
         self._rests.append(add_routes(app, self.exchange, api))

@@ -145,6 +145,22 @@ def fill(trade: Trade, order: Order, market: Market) -> Json:
     }
 
 
+def execution(trade: Trade | None) -> Json:
+    """What an event of the `orders` channel adds; most is empty if it is no execution."""
+    if trade is None:
+        nothing = ("tradeId", "fillPx", "fillTime", "fillFeeCcy", "execType")
+        return dict.fromkeys(nothing, "") | {"fillSz": "0", "fillFee": "0"}
+    return {
+        "tradeId": str(trade.trade_id),
+        "fillPx": text(trade.price),
+        "fillSz": text(trade.quantity),
+        "fillTime": ms(trade.ts_ns),
+        "fillFee": text(-trade.fee),
+        "fillFeeCcy": trade.fee_asset,
+        "execType": "M" if trade.is_maker else "T",
+    }
+
+
 def public_trade(trade: PublicTrade, market: Market) -> Json:
     """One execution as everyone sees it; its side is the taker's."""
     return {

@@ -3,16 +3,17 @@
 import asyncio
 from typing import Any
 
-import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from exchanges.local.binance import BinanceApi
 from exchanges.local.calls import Call, Reply, begin, serve
+from exchanges.local.connection import Connection
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault
-from exchanges.local.faults_streams import USER, StreamFault
+from exchanges.local.faults_streams import USER
 from exchanges.local.harm import BODIES, CLOSES, HANGS, REPLACED, RESETS
-from exchanges.local.hub import POLICY_VIOLATION, Connection, Hub
+from exchanges.local.hub import Hub
+from exchanges.local.sockets import Frame, decoded, may_subscribe, opened, text_of
 
 METHODS = {
     "ping": "ping",
@@ -38,8 +39,6 @@ METHODS = {
     "userDataStream.subscribe.signature": "subscribe",
 }
 _MOST_MESSAGES_PER_S = 5
-_CLOSE_S = 0.3
-Frame = dict[str, Any]
 
 
 def add_sockets(app: web.Application, hub: Hub, api: BinanceApi) -> None:
@@ -63,24 +62,16 @@ class Sockets:
         """Serve market streams: those in the path, and those subscribed to."""
         named = request.match_info.get("names", "").split("/")
         asked = request.query.get("streams", "").split("/")
-        connection = await self._open(request)
+        connection = await opened(self._hub, request)
         connection.wraps = request.path == "/stream"
         connection.streams |= {name for name in (*named, *asked) if "@" in name}
         return await self._run(connection, self._on_market_frame, _MOST_MESSAGES_PER_S)
 
     async def api(self, request: web.Request) -> web.WebSocketResponse:
         """Serve the WebSocket API."""
-        connection = await self._open(request)
+        connection = await opened(self._hub, request)
         connection.is_api = True
         return await self._run(connection, self._on_api_frame, None)
-
-    async def _open(self, request: web.Request) -> Connection:
-        ws = web.WebSocketResponse(autoping=False, timeout=_CLOSE_S)
-        try:
-            await ws.prepare(request)
-        except ConnectionResetError as error:  # killed while it knocked: nobody waits for this
-            raise asyncio.CancelledError from error
-        return self._hub.open(ws, request)
 
     async def _run(
         self, connection: Connection, on_frame: Any, most_per_s: int | None
@@ -106,13 +97,15 @@ class Sockets:
                 second, count = loop.time(), 0
             count += 1
             if most_per_s is not None and count > most_per_s:
-                await connection.ws.close(code=POLICY_VIOLATION, message=b"Too many requests")
+                await connection.ws.close(
+                    code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests"
+                )
                 return
             if message.type is not WSMsgType.TEXT:
                 if message.type in (WSMsgType.PING, WSMsgType.PONG):
                     await connection.answer_ping(message)
                 continue
-            frame = _decoded(message.data)
+            frame = decoded(message.data)
             if frame is None:
                 connection.put('{"error":{"code":3,"msg":"Invalid JSON"}}')
                 continue
@@ -127,8 +120,10 @@ class Sockets:
             return
         result: Any = None
         if method == "SUBSCRIBE":
-            if not await self._may_subscribe(names):
-                connection.put(_text({"error": {"code": 2, "msg": "Invalid request"}} | _id(frame)))
+            if not await may_subscribe(self._exchange, names):
+                connection.put(
+                    text_of({"error": {"code": 2, "msg": "Invalid request"}} | _id(frame))
+                )
                 return
             connection.streams |= set(names)
         elif method == "UNSUBSCRIBE":
@@ -136,25 +131,17 @@ class Sockets:
         else:
             result = sorted(connection.streams)
         self._hub.note(connection)
-        connection.put(_text({"result": result} | _id(frame)))
-
-    async def _may_subscribe(self, names: list[str]) -> bool:
-        """Say so, in time or late."""
-        with self._exchange.lock:
-            plan = self._exchange.stream_faults.on_subscribe(names)
-        if plan and plan.fault is StreamFault.SLOW_SUBSCRIBE:
-            await asyncio.sleep(plan.delay_ms / 1000)
-        return plan is None or plan.fault is not StreamFault.SUBSCRIBE_REFUSED
+        connection.put(text_of({"result": result} | _id(frame)))
 
     async def _on_api_frame(self, connection: Connection, frame: Frame) -> None:
         method = str(frame.get("method"))
         if method == "userDataStream.unsubscribe":
-            connection.put(_text({**_id(frame), "status": 200, "result": {}}))
+            connection.put(text_of({**_id(frame), "status": 200, "result": {}}))
             self._hub.end_user_stream(connection)
             return
         if method not in METHODS:
             said = {"code": -1020, "msg": "This operation is not supported."}
-            connection.put(_text({**_id(frame), "status": 400, "error": said}))
+            connection.put(text_of({**_id(frame), "status": 400, "error": said}))
             return
         raw = frame.get("params") or {}
         params = {name: _plain(value) for name, value in raw.items()}
@@ -184,13 +171,13 @@ class Sockets:
             return
         entry.http_status = reply.status
         entry.ts_replied_ns = self._exchange.clock.machine_ns()
-        text = _text(_framed(frame, reply))
+        text = text_of(_framed(frame, reply))
         if fault is Fault.HALF_JSON:
             text = text[: len(text) // 2]
         connection.put(BODIES.get(fault, text) if fault else text)
 
     async def _subscribe(self, connection: Connection) -> Reply:
-        if not await self._may_subscribe([USER]):
+        if not await may_subscribe(self._exchange, [USER]):
             return Reply(status=400, body={"code": -1000, "msg": "Subscription failed."})
         connection.streams.add(USER)
         self._hub.note(connection)
@@ -210,21 +197,9 @@ def _framed(frame: Frame, reply: Reply) -> Frame:
     return answer
 
 
-def _decoded(text: str) -> Frame | None:
-    try:
-        frame = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
-    return frame if isinstance(frame, dict) else None
-
-
 def _id(frame: Frame) -> Frame:
     return {"id": frame.get("id")}
 
 
 def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _text(body: Any) -> str:
-    return msgspec.json.encode(body).decode()

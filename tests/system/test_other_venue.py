@@ -25,7 +25,7 @@ def test_every_order_has_a_name_that_the_exchange_takes(
     with running_exchange(seed=3, speed=1, profile=Profile.OKX) as run:
         monkeypatch.setenv("TEST_PASSWORD", run.exchange.settings.api_password)
         venue: dict[str, Any] = {"exchange": "okx", "api_password_env": "TEST_PASSWORD"}
-        with live_bot(run, tmp_path / "run", monkeypatch, is_well=False, venue=venue) as bot:
+        with live_bot(run, tmp_path / "run", monkeypatch, venue=venue) as bot:
             bot.until(lambda: BTC in bot.health()["market_age_s"])  # which is polled
             orders = [
                 bot.until_state(bot.decide(side), OrderState.FILLED)
