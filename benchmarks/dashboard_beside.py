@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,6 +59,10 @@ class _Window(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(options: Options) -> list[Result]:
     """Measure pairs, every other one the other way round."""
+    if find_spec("uvicorn") is None or find_spec("starlette") is None:
+        return [
+            Result(name="dashboard beside", note="skipped: the extra `dashboard` is not installed")
+        ]
     pairs, seconds = options.pick(4, 8), float(options.pick(8, 20))
     alone, beside = list[_Window](), list[_Window]()
     for number in range(pairs):
