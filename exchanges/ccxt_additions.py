@@ -1,8 +1,8 @@
-"""What our client has beyond ccxt's own class, whichever exchange's it is: five things.
+"""What our client has beyond ccxt's own class, whichever exchange's it is: six things.
 
 It counts and fences what leaves, records what comes back, waits for its turn in our budget instead
-of ccxt's, never follows a redirect with anything but a question, and outlives its own stream
-handlers' mistakes.
+of ccxt's, never follows a redirect with anything but a question, outlives its own stream handlers'
+mistakes, and tells whether a stream's subscription has been sent.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,8 @@ _ERRORS_FROM, _TOO_FAST = 400, 429
 """What HTTP says of it, for those who say it in a 200: Kraken and HTX."""
 _TOO_FAST_WORDS = frozenset({"api-request-too-many-requests"})
 """For which ccxt has no class."""
+_ON_ITS_WAY_OUT = ("throttle", "send")
+"""What a message of ours to a stream passes: ccxt calls one right after the other."""
 _Exchange: Any = object
 """Stands for the class of an exchange, which a client puts here: ccxt's, without types."""
 
@@ -102,6 +104,9 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
         if is_new:
             self.opened.append(socket)
             socket.reject = partial(_reject, socket, socket.reject)
+            socket.unsent = 0
+            for name in _ON_ITS_WAY_OUT:
+                setattr(socket, name, partial(_counted, socket, getattr(socket, name)))
         return socket
 
     async def close_ws_clients(self) -> None:
@@ -136,6 +141,15 @@ def _reject(
     return result
 
 
+async def _counted(socket: Any, act: Callable[..., Any], *given: Any) -> Any:
+    """Count, at a socket, what waits for its turn to be sent or is being sent."""
+    socket.unsent += 1
+    try:
+        return await act(*given)
+    finally:
+        socket.unsent -= 1
+
+
 def _let_go(socket: Any) -> None:
     """Cut the rings in a closed socket, which hold its buffers: a third of a megabyte and more.
 
@@ -143,7 +157,8 @@ def _let_go(socket: Any) -> None:
     collector would find that, but it counts objects and not their bytes: it comes hours later.
     """
     socket.ping_looper = None
-    vars(socket).pop("reject", None)
+    for name in ("reject", *_ON_ITS_WAY_OUT):
+        vars(socket).pop(name, None)
     error = socket.connection.exception() if socket.connection is not None else None
     if error is not None:
         error.__traceback__ = error.__context__ = None

@@ -49,6 +49,7 @@ _ASKS_MAX = 10
 _ASKS_AT_ONCE = 20
 _POLL_S = 0.02
 """ccxt has no event for "subscribed"."""
+_LOOKS = 2
 
 
 _STUMBLES = (LookupError, TypeError, AttributeError)
@@ -165,17 +166,23 @@ class PrivateStream:
             raise Stale(f"the stream did not tell of {len(untold)} changes: orders {names}")
 
     async def _connected(self) -> None:
-        """Wait until ccxt has a socket on which somebody waits for orders."""
+        """Wait until ccxt has a socket on which somebody waits for orders, and has said so there.
+
+        It calls a socket connected a few turns of the loop before it begins to send, so one look
+        is not enough.
+        """
         limit_s = self._settings.connect_ms / 1000
         async with asyncio.timeout(limit_s):
-            while True:
-                if self._is_subscribed():
-                    return
+            looks = 0
+            while looks < _LOOKS:
                 await asyncio.sleep(_POLL_S)
+                looks = looks + 1 if self._is_subscribed() else 0
 
     def _is_subscribed(self) -> bool:
         return any(
-            socket.isConnected and any("order" in str(name).lower() for name in socket.futures)
+            socket.isConnected
+            and not socket.unsent
+            and any("order" in str(name).lower() for name in socket.futures)
             for socket in self._client.clients.values()
         )
 

@@ -18,7 +18,6 @@ from messages.orders import Fill, OrderReport
 from messages.values import OrderState, Side
 from tests.exchanges.live import BTC, Desk, desk, find, submit
 from tests.exchanges.test_ccxt_watch import LAZY, QUICK, Watcher
-from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -33,21 +32,18 @@ def run() -> Iterator[RunningExchange]:
 
 @pytest.fixture
 def watch(run: RunningExchange) -> Iterator[Watch]:
-    """Open a desk and watch it; the stream is live, and the exchange knows of it.
-
-    ccxt holds back what it sends there, so that the subscription leaves a moment later.
-    """
+    """Open a desk and watch it; the stream is live. A message of ours takes so many turns there."""
     with ExitStack() as stack:
 
-        def start(stream: StreamSettings = LAZY) -> tuple[Desk, Watcher]:
+        def start(stream: StreamSettings = LAZY, *, turns: int = 1) -> tuple[Desk, Watcher]:
             password = run.exchange.settings.api_password
             here = desk(run.ccxt_config(), exchange="okx", password=password, stream=stream)
             opened = stack.enter_context(here)
             opened.call(opened.venue.open())
+            opened.venue._client.options.setdefault("ws", {})["cost"] = turns
             watcher = Watcher(opened)
             stack.callback(watcher.stop)
             watcher.until_phase(StreamPhase.LIVE)
-            until(lambda: ["user"] in run.exchange.streams().values())
             return opened, watcher
 
         yield start
@@ -78,6 +74,15 @@ def test_an_orders_life_is_told_by_the_stream(
     assert filled.filled_quantity == Decimal("0.002")
     assert {one.evidence for one in watcher.reports("wk1")} == {"stream"}
     assert watcher.phases() == [StreamPhase.CONNECTING, StreamPhase.LIVE]
+
+
+def test_the_stream_is_not_live_while_its_subscription_waits_for_its_turn(
+    run: RunningExchange, watch: Watch
+) -> None:
+    """ccxt paces what it sends on a socket, and calls one connected before it has sent anything."""
+    watch(turns=10)
+
+    assert ["user"] in run.exchange.streams().values()
 
 
 def test_a_cancel_is_told_with_what_was_filled_before(
