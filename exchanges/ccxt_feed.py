@@ -232,7 +232,7 @@ class CcxtFeed:
                 self._tell(item)
 
     async def _backfill_one(self, line: Line, streams: set[Channel]) -> None:
-        await line.backfill(self._client, self._venue_now_ns)
+        await line.candles.backfill(self._client, self._venue_now_ns)
         if Channel.TRADES in streams:
             await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns)
         if Channel.TICKS in streams:
@@ -255,8 +255,8 @@ class CcxtFeed:
         while True:
             await self._until_due(line, is_polled=is_polled)
             # A poll before a bar's end may find nothing: it must not put off the one at the end.
-            is_early = is_polled and not line.builder.is_due(self._venue_now_ns())
-            if await line.catch_up(self._client, self._venue_now_ns) or is_early:
+            is_early = is_polled and not line.candles.builder.is_due(self._venue_now_ns())
+            if await line.candles.catch_up(self._client, self._venue_now_ns) or is_early:
                 pause_ms = patience.ask_again_ms
                 continue
             await asyncio.sleep(pause_ms / 1000)
@@ -266,10 +266,10 @@ class CcxtFeed:
         """Wait until a bar is over by the stream or by the exchange's clock, or to poll."""
         line.wake.clear()
         now_ns = self._venue_now_ns()
-        if line.builder.is_due(now_ns):
+        if line.candles.builder.is_due(now_ns):
             return
-        assert line.builder.next_open_ns is not None, "nothing is due without history"
-        end_ns = line.builder.next_open_ns + self._request.timeframe_ns
+        assert line.candles.builder.next_open_ns is not None, "nothing is due without history"
+        end_ns = line.candles.builder.next_open_ns + self._request.timeframe_ns
         wait_ms = (end_ns - now_ns) // NS_PER_MS + self._patience.ask_after_ms
         if is_polled:
             wait_ms = min(wait_ms, self._patience.poll_ms)

@@ -56,7 +56,7 @@ class Oversight:
             await asyncio.sleep(patience.quiet_ms / 4_000)
             now_ns = self._monotonic_ns()
             quiet_ns = patience.quiet_ms * NS_PER_MS
-            back = [text for line in self._lines if (text := line.fallen_back(quiet_ns))]
+            back = [text for line in self._lines if (text := line.candles.fallen_back(quiet_ns))]
             self._on_fallen_back("; ".join(back))
             if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
                 self._on_stable()

@@ -36,5 +36,5 @@ def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
 
     line.take_trades(rows, opens_ns)
 
-    week = line.builder.release(opens_ns + 8 * DAY_NS)
+    week = line.candles.builder.release(opens_ns + 8 * DAY_NS)
     assert [(int(one.ts_open_ns), one.volume) for one in week] == [(opens_ns, Decimal(7))]

@@ -88,7 +88,7 @@ class Market:
 
         async def turns() -> None:
             for self.minute in minutes:
-                await self.line.catch_up(self.client, self._clock)
+                await self.line.candles.catch_up(self.client, self._clock)
             await self.client.close()
 
         asyncio.run(turns())

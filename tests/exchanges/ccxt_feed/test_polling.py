@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_feed import CcxtFeed
-from exchanges.feed_line import PAGE
+from exchanges.feed_candles import PAGE
 from exchanges.feed_settings import Channel
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
