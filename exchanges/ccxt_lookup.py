@@ -1,26 +1,24 @@
 """Finding an order by our own id: what the venue shows now, and how sure it is to be the one."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from exchanges.capabilities import Capability, Lookup
-from exchanges.ccxt_call import Call, recorded
+from exchanges.ccxt_call import recorded
+from exchanges.ccxt_executions import OrderExecutions
 from exchanges.ccxt_numbers import Unclear
-from exchanges.ccxt_parse import Raw, fill_of, own_fills, report_of
-from exchanges.outcomes import Answer, judge_query
+from exchanges.ccxt_parse import Raw, report_of
+from exchanges.ccxt_questions import Heard, Questions
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, VenueOrderId
-from messages.orders import Fill, OrderReport
+from messages.orders import OrderReport
 
 _LOOK_BACK_MS = 60_000
 _NO_ID = ""
 """For the venue's id, where ours is asked for: with None ccxt cannot say that there is none."""
-_PAGES_MAX = 200
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -39,12 +37,12 @@ class OrderLookup:
         self,
         client: Any,
         capability: Capability,
-        heard: Callable[[Call, BaseException | None], object] = lambda _call, _error: None,
+        heard: Heard = lambda _call, _error: None,
     ) -> None:
         self._client = client
         self._capability = capability
-        self._heard = heard
-        """Told of every question's end, with the error if it failed."""
+        self._questions = Questions(heard)
+        self.executions = OrderExecutions(client, capability, self._questions)
 
     async def look(
         self,
@@ -111,7 +109,7 @@ class OrderLookup:
             return None
         params = {self._capability.lookup_parameter: str(client_order_id)}
         with recorded(Urgency.DATA) as call:
-            order = await self._answer(
+            order = await self._questions.answer(
                 f"ask for {client_order_id}",
                 lambda: self._client.fetch_order(_NO_ID, str(symbol), params),
                 call,
@@ -138,7 +136,7 @@ class OrderLookup:
             OutcomeUnknown: the question failed.
         """
         with recorded(Urgency.DATA) as call:
-            order = await self._answer(
+            order = await self._questions.answer(
                 f"ask for order {venue_order_id}",
                 lambda: self._client.fetch_order(venue_order_id, str(symbol)),
                 call,
@@ -157,7 +155,7 @@ class OrderLookup:
         Raises:
             OutcomeUnknown: the order cannot be read.
         """
-        fills, problem = await self._fills(found.order, symbol)
+        fills, problem = await self.executions.of(found.order, symbol)
         try:
             report = report_of(
                 found.order,
@@ -184,7 +182,7 @@ class OrderLookup:
         Raises:
             OutcomeUnknown: the question failed.
         """
-        return await self._ask_list(
+        return await self._questions.ask_list(
             f"list open orders of {symbol}", lambda: self._client.fetch_open_orders(str(symbol))
         )
 
@@ -195,36 +193,6 @@ class OrderLookup:
             OutcomeUnknown: the question failed.
         """
         return await self._closed(symbol, None)
-
-    async def trades(self, symbol: Symbol, since_ns: int) -> list[dict[str, Any]]:
-        """List all of the account's executions since a moment of the venue's clock.
-
-        Raises:
-            OutcomeUnknown: a question failed, or there are more than can be paged through.
-        """
-        row, since_ms = self._capability, max(0, since_ns // NS_PER_MS)
-        length, reach_ms = row.page_length, row.trades_reach_ms
-        if reach_ms is not None and since_ms < self._client.milliseconds() - reach_ms:
-            raise OutcomeUnknown(
-                f"too_many: {row.exchange} lists no trades of more than {reach_ms // 3_600_000} h"
-                f" at once; ask for less of those of {symbol}"
-            )
-        # Of all symbols, nothing is cut off after the exchange has cut its page off.
-        asked = (str(symbol), length) if row.trades_by_symbol else (None, None)
-        found: dict[str, dict[str, Any]] = {}
-        for _ in range(_PAGES_MAX):
-            page = await self._ask_list(
-                f"list trades of {symbol}",
-                partial(self._client.fetch_my_trades, asked[0], since_ms, asked[1]),
-            )
-            before = len(found)
-            found.update((str(trade.get("id")), trade) for trade in page)
-            if len(page) < length:
-                return [one for one in found.values() if one.get("symbol") == symbol]
-            if len(found) == before or not row.trades_oldest_first:
-                break
-            since_ms = max(trade.get("timestamp") or since_ms for trade in page)
-        raise OutcomeUnknown(f"too_many: trades of {symbol} do not end; ask for less of them")
 
     def _sound(self, order: Any, client_order_id: ClientOrderId) -> dict[str, Any] | None:
         """Pass an answer that is about the order asked for; ccxt makes one of any 200."""
@@ -268,96 +236,9 @@ class OrderLookup:
         has_all = self._client.has.get("fetchOrders") is True
         method = self._client.fetch_orders if has_all else self._client.fetch_closed_orders
         length = self._capability.page_length
-        return await self._ask_list(
+        return await self._questions.ask_list(
             f"list orders of {symbol}", lambda: method(str(symbol), since_ms, length)
         )
-
-    async def _fills(self, order: Raw, symbol: Symbol) -> tuple[tuple[Fill, ...], str]:
-        if not order.get("filled") or not Decimal(str(order["filled"])):
-            return (), ""
-        try:
-            trades = await self._trades_of(order, symbol)
-            return tuple(fill_of(trade) for trade in trades), ""
-        except (OutcomeUnknown, Unclear) as error:
-            return own_fills(order), f"its fills could not be seen: {error}"
-
-    async def _trades_of(self, order: Raw, symbol: Symbol) -> Sequence[Raw]:
-        """Give its executions: page after page, while those that are known are not all."""
-        identity, filled = str(order["id"]), Decimal(str(order["filled"]))
-        paging, own = self._capability.fills_paged, list[Raw]()
-        seen, more = set[tuple[str, str]](), dict[str, str]()
-        for _ in range(paging.pages_max if paging is not None else 1):
-            try:
-                page = await self._page_of_fills(order, symbol, more)
-            except OutcomeUnknown:
-                if not own:
-                    raise
-                break  # what the report still lacks is asked for again
-            new = [one for one in page if _execution_of(one) not in seen]
-            seen.update(map(_execution_of, new))
-            own += [one for one in new if str(one.get("order")) == identity]
-            more = self._page_after(new, len(seen))
-            if not more or sum(Decimal(str(one.get("amount") or 0)) for one in own) >= filled:
-                break
-        return own
-
-    async def _page_of_fills(
-        self, order: Raw, symbol: Symbol, more: dict[str, str]
-    ) -> Sequence[Raw]:
-        identity, row = str(order["id"]), self._capability
-        # "emulated" (Kraken) needs what only some of the answers hold: the ids of the trades.
-        if self._client.has.get("fetchOrderTrades") is True:
-            method = self._client.fetch_order_trades
-            return await self._ask_list(
-                f"list fills of {identity}",
-                lambda: method(identity, str(symbol), None, row.fills_at_once, more),
-            )
-        # Of all symbols, nothing is left out of a page: how many came is how many were passed.
-        asked = str(symbol) if row.trades_by_symbol else None
-        since_ms = order.get("timestamp")
-        return await self._ask_list(
-            f"list fills of {symbol}",
-            lambda: self._client.fetch_my_trades(asked, since_ms, row.fills_at_once, more),
-        )
-
-    def _page_after(self, new: Sequence[Raw], given: int) -> dict[str, str]:
-        """Give what asks for the next page; nothing where a page told no news, or none is asked."""
-        paging = self._capability.fills_paged
-        if paging is None or not new:
-            return {}
-        if not paging.field:
-            return {paging.parameter: str(given)}
-        told = [str(one["info"].get(paging.field)) for one in new]
-        # A taker's executions share one moment; their numbers still tell which is the oldest.
-        return {paging.parameter: min(told, key=int)} if all(map(str.isdecimal, told)) else {}
-
-    async def _ask_list(
-        self, what: str, question: Callable[[], Awaitable[Any]]
-    ) -> list[dict[str, Any]]:
-        """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing."""
-        with recorded(Urgency.DATA) as call:
-            answer = await self._answer(what, question, call)
-        if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
-            raise OutcomeUnknown(f"no_answer: could not {what}: the reply is not a list; ask again")
-        return answer
-
-    async def _answer(self, what: str, question: Callable[[], Awaitable[Any]], call: Call) -> Any:
-        """Give the answer, or None where the venue says that it has no such order."""
-        try:
-            answer = await question()
-        except Exception as error:
-            self._heard(call, error)
-            evidence = call.evidence(error)
-            if judge_query(evidence) is Answer.NO_SUCH_ORDER:
-                return None
-            raise OutcomeUnknown(
-                f"no_answer: could not {what}: {evidence.error}: {evidence.text}",
-                http_status=evidence.http_status,
-                code=evidence.code,
-                retry_after_ms=evidence.retry_after_ms,
-            ) from error
-        self._heard(call, None)
-        return answer
 
 
 def _carries(order: Raw, client_order_id: str) -> bool:
@@ -385,12 +266,3 @@ def _note(order: Raw, others: list[str], sent_at_ns: int | None) -> str:
     if isinstance(placed_ms, int) and 0 < placed_ms < early_ms:
         notes.append("it was placed more than a minute before it was sent from here")
     return "; ".join(notes)
-
-
-def _execution_of(trade: Raw) -> tuple[str, str]:
-    """Name an execution: two orders that traded with each other share the trade's id."""
-    return str(trade.get("order")), str(trade.get("id"))
-
-
-def _is_object(one: object) -> bool:
-    return isinstance(one, dict)

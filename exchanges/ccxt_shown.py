@@ -134,7 +134,9 @@ class Looker:
             return
         since_ns = max(0, min(ours.values()) - _LOOK_BACK_NS)
         try:
-            trades = [trade_of(one) for one in await self._lookup.trades(symbol, since_ns)]
+            trades = [
+                trade_of(one) for one in await self._lookup.executions.since(symbol, since_ns)
+            ]
         except (OutcomeUnknown, Unclear) as error:
             shown.problems.append(f"the executions of {symbol}: {error}")
             return

@@ -253,7 +253,7 @@ class CcxtVenue:
 
     async def trades(self, symbol: Symbol, since_ns: int) -> list[AccountTrade]:
         """Give the account's executions since then, oldest first."""
-        trades = await self._lookup().trades(symbol, since_ns)
+        trades = await self._lookup().executions.since(symbol, since_ns)
         with reading("a trade"):
             found = [trade_of(trade) for trade in trades]
         return sorted(found, key=lambda one: (one.fill.ts_event_ns, one.fill.trade_id))

@@ -281,6 +281,6 @@ def test_two_orders_that_traded_with_each_other_have_one_execution_each() -> Non
     lookup = OrderLookup(client, CAPABILITIES["bitget"])
     order = {"id": "1", "filled": "0.01", "timestamp": PLACED_MS}
 
-    (fill,), problem = run(client, lambda: lookup._fills(order, BTC))
+    (fill,), problem = run(client, lambda: lookup.executions.of(order, BTC))
 
     assert (fill.quantity, problem) == (Decimal("0.01"), "")

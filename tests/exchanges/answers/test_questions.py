@@ -188,7 +188,7 @@ def test_krakens_fills_are_seen_though_ccxt_cannot_list_those_of_an_order() -> N
     order = {"id": "OQRPN2-LRHFY-HIFA7D", "filled": "0.001", "timestamp": 1710429248000}
     lookup = OrderLookup(client, CAPABILITIES["kraken"])
 
-    (fill,), problem = run(client, lambda: lookup._fills(order, BTC))
+    (fill,), problem = run(client, lambda: lookup.executions.of(order, BTC))
 
     assert (fill.quantity, fill.fee, fill.fee_currency) == (
         Decimal("0.001"),
@@ -221,7 +221,7 @@ def test_a_full_page_of_krakens_newest_trades_is_not_all_of_them(pair: str) -> N
     lookup = OrderLookup(client, CAPABILITIES["kraken"])
 
     with pytest.raises(OutcomeUnknown, match="too_many"):
-        run(client, lambda: lookup.trades(BTC, 1))
+        run(client, lambda: lookup.executions.since(BTC, 1))
 
 
 def test_a_question_for_trades_that_reaches_too_far_back_is_not_asked() -> None:
@@ -229,4 +229,4 @@ def test_a_question_for_trades_that_reaches_too_far_back_is_not_asked() -> None:
     lookup = OrderLookup(client, CAPABILITIES["htx"])
 
     with pytest.raises(OutcomeUnknown, match="lists no trades of more than 48 h"):
-        run(client, lambda: lookup.trades(BTC, 1))
+        run(client, lambda: lookup.executions.since(BTC, 1))

@@ -1,0 +1,51 @@
+"""A question to an exchange, and what its answer is worth: something, or nothing at all."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from exchanges.ccxt_call import Call, recorded
+from exchanges.outcomes import Answer, judge_query
+from exchanges.rate_budget import Urgency
+from messages.errors import OutcomeUnknown
+
+Heard = Callable[[Call, BaseException | None], object]
+"""Told of every question's end, with the error if it failed."""
+
+
+class Questions:
+    """Put on the loop of the client that they are for. Every failed one is an `OutcomeUnknown`."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+
+    async def ask_list(
+        self, what: str, question: Callable[[], Awaitable[Any]]
+    ) -> list[dict[str, Any]]:
+        """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing."""
+        with recorded(Urgency.DATA) as call:
+            answer = await self.answer(what, question, call)
+        if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
+            raise OutcomeUnknown(f"no_answer: could not {what}: the reply is not a list; ask again")
+        return answer
+
+    async def answer(self, what: str, question: Callable[[], Awaitable[Any]], call: Call) -> Any:
+        """Give the answer, or None where the venue says that it has no such order."""
+        try:
+            answer = await question()
+        except Exception as error:
+            self._heard(call, error)
+            evidence = call.evidence(error)
+            if judge_query(evidence) is Answer.NO_SUCH_ORDER:
+                return None
+            raise OutcomeUnknown(
+                f"no_answer: could not {what}: {evidence.error}: {evidence.text}",
+                http_status=evidence.http_status,
+                code=evidence.code,
+                retry_after_ms=evidence.retry_after_ms,
+            ) from error
+        self._heard(call, None)
+        return answer
+
+
+def _is_object(one: object) -> bool:
+    return isinstance(one, dict)
