@@ -3,13 +3,11 @@
 import importlib.util
 import json
 import os
-import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -18,10 +16,6 @@ import msgspec
 
 import strategies
 from decisions.drill import LEDGER_BLOWS, Case
-from decisions.drill_cancel import CancelCase
-from decisions.drill_exit import ExitCase
-from decisions.drill_replace import ReplaceCase
-from decisions.drill_stop import StopCase
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.extras import how_to_install
@@ -102,6 +96,8 @@ def _played(
     database: "Database | None",
 ) -> int:
     began = time.monotonic()
+    from ops.drill_play import play
+
     setting, baseline = _prepared(options, config, cases, nursery, database)
     show = _progress(len(cases), sys.stderr)
     results = []
@@ -158,58 +154,6 @@ def _prepared(
             " rehearse: use more --candles, another --seed, or looser [risk] limits"
         )
     return setting, baseline
-
-
-def play(
-    setting: "Setting", baseline: "Baseline", cases: Sequence[AnyCase], jobs: int
-) -> "Iterator[Result]":
-    """Play some cases at once, each at an exchange of its own; give each when it has ended.
-
-    `baseline` is for the cases of an order's life: those of other roads have their own.
-    """
-    rehearse = _rehearser(setting, baseline, cases)
-    shuffled = list(cases)  # those that wait long are spread among those that do not
-    random.Random(setting.seed or 0).shuffle(shuffled)  # noqa: S311 - the same for one seed
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(rehearse, case) for case in shuffled]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:  # Ctrl-C above all
-            setting.over.set()
-            for future in futures:
-                future.cancel()
-            raise
-
-
-def _rehearser(
-    setting: "Setting", baseline: "Baseline", cases: Sequence[AnyCase]
-) -> "Callable[[AnyCase], Result]":
-    """Give what plays one case, of any kind."""
-    from ops.drill_cancel_case import cancel_setting, rehearse_cancel
-    from ops.drill_case import find_baseline, rehearse
-    from ops.drill_exit_case import exit_setting, rehearse_exit
-    from ops.drill_replace_case import rehearse_replace, replace_setting
-    from ops.drill_stop_case import rehearse_stop, stop_setting
-
-    with_cancels = any(isinstance(case, CancelCase) for case in cases)
-    canceling, stopping = cancel_setting(setting), stop_setting(setting)
-    replacing, leaving = replace_setting(setting), exit_setting(setting)
-    resting = find_baseline(canceling) if with_cancels else baseline
-
-    def one(case: AnyCase) -> "Result":
-        match case:
-            case CancelCase():
-                return rehearse_cancel(canceling, resting, case)
-            case StopCase():
-                return rehearse_stop(stopping, case)
-            case ReplaceCase():
-                return rehearse_replace(replacing, case)
-            case ExitCase():
-                return rehearse_exit(leaving, case)
-        return rehearse(setting, baseline, case)
-
-    return one
 
 
 def _usual_jobs() -> int:
@@ -315,6 +259,7 @@ def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) ->
 def _row(result: "Result") -> tuple[str, ...]:
     point, fault, blow = result.case.rsplit("/", 2)
     end = "passed" if result.passed else "FAILED"
+    end += f" at try {result.tries}" if result.tries > 1 else ""
     orders, took = str(result.at_exchange), f"{result.seconds:.1f} s"
     return (point, fault, blow, orders, result.expected, result.state, took, end)
 

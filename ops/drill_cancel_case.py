@@ -15,7 +15,7 @@ from ops.drill_case import Rehearsal
 from ops.drill_life import Life
 from ops.drill_person import CancelingPerson, HaltingPerson, Stage
 from ops.drill_resting import CANDLES, RESTING, resting_config
-from ops.drill_setting import Baseline, Result, Setting
+from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from persistence.ledger import LedgerEntry
 
 _AT_REST = RESTING_STATES | {OrderState.REFUSED}
@@ -64,7 +64,7 @@ class CancelRehearsal(Rehearsal):
         person = self._person
         wrong = list(person.problems)
         if not self._rests:
-            wrong.append("the orders did not come to rest: nothing was rehearsed")
+            wrong.append(f"the orders did not come to rest: {IN_VAIN}")
         elif person.stage is Stage.ORDERED:
             wrong.append(f"never proved: {person.last_text or 'nothing was told'}")
         elif person.stage is Stage.RESUMING:
@@ -74,7 +74,7 @@ class CancelRehearsal(Rehearsal):
         if isinstance(person, HaltingPerson):
             wrong += person.left_while_halted()
         if self._rests and not self._struck():
-            wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
+            wrong.append(f"{self._case.fault} did not strike: {IN_VAIN}")
         return wrong
 
     def run(self, point: StrEnum | None, blow: Blow) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from messages.values import OrderState, Side
 from ops.drill_child import Job
 from ops.drill_faults import arm
 from ops.drill_life import Life
-from ops.drill_setting import Baseline, Result, Setting
+from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_traps import Target
 from ops.run_files import LEDGER
 from persistence.ledger import LedgerEntry, read_orders
@@ -99,7 +100,7 @@ class Rehearsal:
         undisturbed = f"undisturbed-{self._setting.candles}"
         name = str(self._case).replace("/", "-") if self._case else undisturbed
         self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
-        self._run_dir = (self._setting.keep or Path(self._folder.name)) / name
+        self._run_dir = _new(self._setting.keep or Path(self._folder.name), name)
         self._serving = running_exchange(_exchange_settings(self._setting))
         self._exchange: RunningExchange = self._serving.__enter__()
         return self
@@ -136,7 +137,7 @@ class Rehearsal:
         entries = self.entries()
         wrong = self.problems(baseline.sent, entries)
         if point is not None and not self._reached:
-            wrong.append(f"the order did not come by {point}: nothing was rehearsed")
+            wrong.append(f"the order did not come by {point}: {IN_VAIN}")
         wrong += self._wrong_besides(entries)
         if self._failed:
             wrong.append(self._failed)
@@ -156,7 +157,7 @@ class Rehearsal:
         sent, *asked = self._exchange.exchange.armed()  # a list may tell what a question would
         if sent.struck and (not asked or any(armed.struck for armed in asked)):
             return []
-        return [f"{case.fault} did not strike: nothing was rehearsed"]
+        return [f"{case.fault} did not strike: {IN_VAIN}"]
 
     def _result(
         self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float
@@ -336,6 +337,12 @@ def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
         )
         for entry in entries
     ]
+
+
+def _new(folder: Path, name: str) -> Path:
+    """Give the first place of that name with nothing in it: a case may have been played before."""
+    places = (folder / f"{name}{f'-{number}' if number else ''}" for number in count())
+    return next(place for place in places if not place.exists())
 
 
 def _exchange_settings(setting: Setting) -> Settings:

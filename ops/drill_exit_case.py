@@ -21,7 +21,7 @@ from ops.drill_leaving import CANDLES, PART, QUANTITY, leaving_config
 from ops.drill_led_case import AT_REST, LedRehearsal
 from ops.drill_life import Life
 from ops.drill_replaced import target_of
-from ops.drill_setting import Baseline, Result, Setting
+from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_stop_case import AHEAD_MS, FEE
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry
@@ -156,7 +156,7 @@ class ExitRehearsal(LedRehearsal):
         if left < selling:
             return [f"{bought:f} was bought, {sold:f} is sold, and {selling:f} is for sale"]
         if bought != QUANTITY:
-            return [f"{bought:f} of {QUANTITY:f} were bought: nothing was rehearsed"]
+            return [f"{bought:f} of {QUANTITY:f} were bought: {IN_VAIN}"]
         if left < DUST or self._leaves.client_order_id in self._dead:
             return []
         failed = any(

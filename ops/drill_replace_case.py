@@ -21,7 +21,7 @@ from ops.drill_faults import plans_of, silence
 from ops.drill_led_case import AT_REST, LedRehearsal
 from ops.drill_life import Life
 from ops.drill_replaced import CANDLES, QUANTITY, decided_at, replaced_config, target_of
-from ops.drill_setting import Baseline, Result, Setting
+from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_stop_case import AHEAD_MS
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
@@ -123,7 +123,7 @@ class ReplaceRehearsal(LedRehearsal):
     def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:
         wrong = self._wrong_orders()
         if not self._rested:
-            return [*wrong, "the first did not come to rest: nothing was rehearsed"]
+            return [*wrong, f"the first did not come to rest: {IN_VAIN}"]
         if self._waits():
             wrong.append("a decision still waits until another order has ended")
         orders = self._local.orders()
@@ -135,7 +135,7 @@ class ReplaceRehearsal(LedRehearsal):
             if not any(entry.decided_at_ns >= later for entry in entries):
                 wrong.append("nothing was decided afterwards: trading does not go on")
         if not self._struck():
-            wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
+            wrong.append(f"{self._case.fault} did not strike: {IN_VAIN}")
         return wrong
 
     def _wrong_orders(self) -> list[str]:

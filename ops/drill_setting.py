@@ -41,6 +41,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     sent: frozenset[ClientOrderId]
 
 
+IN_VAIN = "nothing was rehearsed"
+"""How a problem ends that says nothing of the bot: chance kept the order off its point."""
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How one case ended."""
 
@@ -55,8 +59,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """From the blow, or without one from the start, until all was settled."""
     problems: tuple[str, ...]
+    tries: int = 1
+    """How often it was played."""
 
     @property
     def passed(self) -> bool:
         """Whether nothing broke the promise."""
         return not self.problems
+
+    @property
+    def was_in_vain(self) -> bool:
+        """Whether nothing is wrong but that it shows nothing."""
+        return bool(self.problems) and all(one.endswith(IN_VAIN) for one in self.problems)

@@ -19,7 +19,7 @@ from ops.drill_case import Rehearsal
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
 from ops.drill_life import Life
-from ops.drill_setting import Baseline, Result, Setting
+from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_stopped import CANDLES, names_of, stopped_config
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry
@@ -128,7 +128,7 @@ class StopRehearsal(Rehearsal):
     def _wrong_sums(self) -> list[str]:
         bought, sold, selling = self.traded()
         if not bought:
-            return ["nothing was bought: nothing was rehearsed"]
+            return [f"nothing was bought: {IN_VAIN}"]
         left = bought - bought * FEE - sold
         if left < selling:
             return [f"{bought:f} was bought, {sold:f} is sold, and {selling:f} is for sale"]

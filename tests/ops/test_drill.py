@@ -2,11 +2,14 @@
 
 from io import StringIO
 from pathlib import Path
+from threading import Event
 
 import pytest
+from msgspec import structs
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
+from decisions.drill import Blow, Case, Point
 from decisions.drill_cancel import CANCEL_FAULTS, Kind
 from decisions.drill_faults import FAULTS, Outcome
 from exchanges.local.calls import BEFORE
@@ -18,7 +21,8 @@ from ops.drill import DrillOptions, drill
 from ops.drill_cancel_faults import cancel_plans
 from ops.drill_child import RECV_WINDOW_MS, SETTLE_MS, TIMEOUT_MS
 from ops.drill_faults import INSIDE_MS, LAG_MS, OUTSIDE_MS, plans_of
-from ops.drill_setting import Result
+from ops.drill_play import until_rehearsed
+from ops.drill_setting import IN_VAIN, Result
 
 NAME = ClientOrderId("wk1")
 PASSED = Result(
@@ -162,3 +166,41 @@ def test_when_all_passed_the_last_line_says_so() -> None:
 def test_a_strategy_that_sends_nothing_is_told_what_to_change() -> None:
     with pytest.raises(DataError, match="sends no order in 3 candles"):
         drill(DrillOptions(candles=3, cases=("in_fence/none/kill",)))
+
+
+# ------------------------------------------------------------ a case that shows nothing
+
+VAIN = structs.replace(PASSED, problems=(f"the order did not come by in_fence: {IN_VAIN}",))
+CASE = Case(Point.IN_FENCE, "none", Blow.KILL)
+
+
+def played(*results: Result, over: bool = False) -> Result:
+    """Play a case that ends so at its tries; none is made but these."""
+    left, is_over = iter(results), Event()
+    if over:
+        is_over.set()
+    result = until_rehearsed(lambda _: next(left), is_over)(CASE)
+    assert next(left, None) is None
+    return result
+
+
+def test_a_case_in_which_chance_kept_the_order_off_its_point_is_played_again() -> None:
+    result = played(VAIN, VAIN, PASSED)
+
+    assert (result.passed, result.tries) == (True, 3)
+    assert "passed at try 3" in command._text([result], 12.0, DrillOptions())
+
+
+def test_one_that_never_comes_to_its_point_fails() -> None:
+    assert played(VAIN, VAIN, VAIN) == structs.replace(VAIN, tries=3)
+
+
+def test_what_is_wrong_is_not_played_again() -> None:
+    both = structs.replace(VAIN, problems=(*FAILED.problems, *VAIN.problems))
+
+    assert [played(one) for one in (FAILED, both, PASSED)] == [FAILED, both, PASSED]
+    assert played(VAIN, FAILED) == structs.replace(FAILED, tries=2)
+
+
+def test_nothing_is_played_again_once_nobody_waits_for_it() -> None:
+    assert played(VAIN, over=True) == VAIN

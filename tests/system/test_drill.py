@@ -14,10 +14,10 @@ from decisions.drill_cancel import full_cancel_cases
 from decisions.drill_exit import full_exit_cases
 from decisions.drill_replace import full_replace_cases
 from decisions.drill_stop import full_stop_cases
-from ops.drill import play
 from ops.drill_case import find_baseline
 from ops.drill_cases import AnyCase
 from ops.drill_life import Nursery
+from ops.drill_play import play
 from ops.drill_setting import Baseline
 from tests.system.conftest import STRESS
 from tests.system.drilling import JOBS, setting_of

@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from ops.drill import play
 from ops.drill_case import find_baseline
 from ops.drill_cases import chosen_cases, parse_any
 from ops.drill_life import Nursery
+from ops.drill_play import play
 from ops.drill_setting import Baseline
 from tests.system.drilling import JOBS, MUTANTS, setting_of
 
