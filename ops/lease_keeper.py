@@ -153,7 +153,8 @@ class LeaseKeeper:
 
     def _renew(self, store: LeaseStore) -> None:
         at = self._now()
-        if not store.renew(self.lease.token, at.boot_ns + self._timing.term_ns):
+        ours = self._stands_there(store)
+        if not ours or not store.renew(self.lease.token, at.boot_ns + self._timing.term_ns):
             self._lost(store)
             return
         self._grant = Grant(self.lease.token, at, self._timing.term_ns)
@@ -165,6 +166,11 @@ class LeaseKeeper:
             logger.info("the lease of {} is renewed again", self.lease.account)
         self.problem, self._failing_ns = "", 0
 
+    def _stands_there(self, store: LeaseStore) -> bool:
+        """Whether it is ours. In a place that was made anew another begins with our very number."""
+        found = store.read()
+        return found is not None and found.holder == self.lease.holder
+
     def _failed(self, why: str) -> None:
         self._failing_ns = self._failing_ns or self._now().boot_ns
         if why != self.problem:
@@ -173,13 +179,18 @@ class LeaseKeeper:
 
     def _lost(self, store: LeaseStore) -> None:
         found = store.read()
-        who = "nobody" if found is None else f"{named(found.holder)}, token {found.token},"
         gone_s = (self._now().boot_ns - self._grant.at.boot_ns) / NS_PER_S
         self._over = True
         self._on_lost(
-            f"{who} has taken over {self.lease.account}: this process (token {self.lease.token})"
+            f"{self._what_happened(found)}: this process (token {self.lease.token})"
             f" had not renewed its lease for {gone_s:.1f} s and sends and writes nothing more"
         )
+
+    def _what_happened(self, found: Lease | None) -> str:
+        name = self.lease.account
+        if found is None:
+            return f"the lease of {name} was deleted, so that another may have taken it"
+        return f"{named(found.holder)}, token {found.token}, has taken over {name}"
 
     def _tell_if_barred(self) -> None:
         """Halt for renewals that fail; a clock that was set is compared anew."""

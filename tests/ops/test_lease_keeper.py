@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from decisions.lease import timing_of
@@ -185,6 +186,33 @@ def test_who_was_taken_over_is_told_by_whom(scene: Scene) -> None:
     )
     assert scene.says(scene.keeper.may_send)
     assert scene.says(scene.keeper.may_call)
+
+
+def test_who_took_a_lease_that_was_made_anew_has_it_under_the_very_same_number(
+    scene: Scene,
+) -> None:
+    """Its file was deleted: the other began to count anew, and both renewed what is one row."""
+    other = lease(3)
+    holder = msgspec.structs.replace(other.holder, pid=8)
+    scene.shelf[ACCOUNT] = msgspec.structs.replace(other, holder=holder)
+    scene.store.wake()
+
+    assert scene.is_lost.wait(LIMIT_S)
+    assert scene.lost[0].startswith(
+        "process 8 on vps (/runs/a), token 3, has taken over binance-1:"
+    )
+    assert scene.shelf[ACCOUNT].renewals == other.renewals
+
+
+def test_a_lease_that_is_not_there_any_more_is_nobodys_to_trade_on(scene: Scene) -> None:
+    del scene.shelf[ACCOUNT]
+    scene.store.wake()
+
+    assert scene.is_lost.wait(LIMIT_S)
+    assert scene.lost[0].startswith(
+        "the lease of binance-1 was deleted, so that another may have taken it: this process"
+        " (token 3) had not renewed its lease for "
+    )
 
 
 def test_renewals_that_fail_are_a_problem_at_once_and_a_halt_before_the_end(scene: Scene) -> None:
