@@ -31,7 +31,7 @@ from decisions.halting import (
     OrderedBy,
     Step,
 )
-from decisions.order_keys import PREFIX
+from exchanges.capabilities import OUR_PREFIXES
 from messages import lineage
 from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable, VenueFailed
 from messages.halting import CancelDone, OpenListed, ResumeTrading
@@ -268,7 +268,7 @@ class HaltDesk:
         """Tell this ledger's orders, ended ones too, from those of anybody else."""
         by_name = {report.client_order_id: report for report in reports}
         known = {e.client_order_id: e.order_key for e in self._ledger.open_entries()}
-        unknown = [name for name in by_name if name not in known and name.startswith(PREFIX)]
+        unknown = [name for name in by_name if name not in known and name.startswith(OUR_PREFIXES)]
         for name, entry in self._ledger.called(unknown).items() if unknown else ():
             known[name] = entry.order_key
             if difference := contradiction(entry.order_key, entry, by_name[name]):

@@ -303,6 +303,9 @@ _ROWS = (
 
 CAPABILITIES = {row.exchange: row for row in _ROWS}
 
+OUR_PREFIXES = tuple(sorted({row.id_prefix for row in _ROWS}))
+"""With which of them an id begins that is one of this system's, at whatever exchange."""
+
 
 def capability_of(exchange: str) -> Capability:
     """Give the row of an exchange that orders may be sent to.

@@ -1,10 +1,13 @@
 """The kill switch in the executor: durable first, then cancels, asks, and proves."""
 
 from decimal import Decimal
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from decisions.halting import recover
+from decisions.order_keys import client_order_id
 from messages.halting import OpenListed
 from messages.ids import ClientOrderId, TimestampNs, VenueOrderId
 from messages.lifecycle import ActorState
@@ -131,6 +134,27 @@ def test_an_order_that_is_final_here_and_listed_there_is_ours_and_is_canceled(
     assert state_of(desk) == PROVED
     assert desk.order(1).state is S.REJECTED
     assert "is rejected with 0 filled here; at the venue it is open" in desk.actor._desk.difference
+
+
+def test_so_is_one_whose_id_begins_as_its_exchange_wants_it(tmp_path: Path) -> None:
+    """At Gate ids begin with t-: it was left alone as another's, and the halt called proved."""
+    desk = OrderPath(tmp_path)
+    desk.gateway.name_of = lambda key: ClientOrderId(f"t-{client_order_id(key)}")
+    desk.start().tell(desk.intent(1))
+    name = desk.order(1).client_order_id
+    ended, shown = (
+        msgspec.structs.replace(desk.report(1, state), client_order_id=name)
+        for state in (S.REJECTED, S.ACCEPTED)
+    )
+    desk.tell(ended)
+    assert desk.order(1).state is S.REJECTED
+    desk.tell(HALT)
+    epoch, question, _ = desk.gateway.listed[0]
+
+    desk.tell(OpenListed(question=question, epoch=epoch, reports=(shown,), problem=""))
+
+    assert [call.key for call in desk.gateway.canceled] == [key_of(1)]
+    assert state_of(desk) == HALTING
 
 
 def test_an_order_that_is_accepted_after_the_halt_is_canceled_too(
