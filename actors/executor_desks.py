@@ -193,7 +193,7 @@ class ExecutorDesks:
 
     def _forgive_drawdown(self, write: Callable[[Mapping[str, str]], None]) -> bool:
         limits = self._around.limits
-        return self.orders.books.forgive_drawdown(limits, self._ctx.utc_ns(), write)
+        return self.orders.books.forgive_drawdown(limits, write)
 
     def _make_venue(self) -> VenueDesk:
         return VenueDesk(

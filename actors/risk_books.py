@@ -16,8 +16,7 @@ from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fil
 from decisions.risk_equity import (
     EquityBook,
     SidedFill,
-    forgive_drawdown,
-    reached_limits,
+    forgiven,
     rebuild_equity,
 )
 from decisions.risk_exit import fees_in, taken_by_fees
@@ -141,30 +140,32 @@ class RiskBooks:
             self._keep({EQUITY: self._equity_text()})
 
     def forgive_drawdown(
-        self, limits: RiskLimits, now_ns: TimestampNs, write: Callable[[Mapping[str, str]], None]
+        self, limits: RiskLimits, write: Callable[[Mapping[str, str]], None]
     ) -> bool:
         """Begin the drawdown anew at a person's word, once it is written; False: it stops nothing.
 
         Raises:
             LedgerError: `write` could not; the drawdown is as it was.
         """
-        equity = self._risk.equity
-        reached = [
-            one
-            for quote in limits.max_drawdown
-            for one in reached_limits(limits, equity, quote, now_ns)
-            if one.code == "max_drawdown"
-        ]
-        if not reached or equity.unusable:
+        after = forgiven(limits, self._risk.equity)
+        if after is None:
             return False
-        after = msgspec.json.decode(self._equity_text(), type=EquityBook)
-        forgive_drawdown(after)
         write({EQUITY: _text_of(after)})
         self._risk.equity = after
         return True
 
     def _equity_text(self) -> str:
         return _text_of(self._risk.equity)
+
+
+def forgiveness(ledger: Ledger, limits: RiskLimits) -> Mapping[str, str]:
+    """Give what begins a drawdown anew that stops a run without a process; else nothing."""
+    try:
+        book = msgspec.json.decode(ledger.note(EQUITY) or "{}", type=EquityBook)
+    except msgspec.MsgspecError:  # who starts on it says so
+        return NO_NOTES
+    after = forgiven(limits, book)
+    return NO_NOTES if after is None else {EQUITY: _text_of(after)}
 
 
 def _text_of(equity: EquityBook) -> str:

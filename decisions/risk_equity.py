@@ -124,6 +124,23 @@ def forgive_drawdown(book: EquityBook) -> None:
         one.peak, one.drawdown = one.equity, NOTHING
 
 
+def forgiven(limits: RiskLimits, book: EquityBook) -> EquityBook | None:
+    """Give the book in which a person forgave what is down; None: no drawdown stops anything.
+
+    Nor is an equity forgiven that nobody knows.
+    """
+    reached = (
+        one
+        for quote in limits.max_drawdown
+        for one in _drawn_down(limits, book, quote, book.quotes.get(quote, QuoteEquity()))
+    )
+    if book.unusable or not any(reached):
+        return None
+    after = msgspec.json.decode(msgspec.json.encode(book), type=EquityBook)
+    forgive_drawdown(after)
+    return after
+
+
 def rebuild_equity(
     fills: Mapping[Symbol, Iterable[SidedFill]],
     marks: Mapping[Symbol, Iterable[Mark]] | None = None,

@@ -6,7 +6,7 @@ proves it. Nothing is ever sent from here.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.operator_board import HaltView, OperatorBoard
+from actors.risk_books import forgiveness
 from actors.thread_runtime import ThreadRuntime
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
@@ -22,6 +23,7 @@ from messages import lineage
 from messages.errors import ConfigError, RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
+from ops.config_risk import risk_limits
 from ops.last_word import note_halt, note_resumed
 from ops.live_consent import UnreadableConsent, check_same_money
 from ops.logs import log_settings, set_up_logging
@@ -83,27 +85,47 @@ def resume_offline(
 ) -> dict[str, Any]:
     """Delete the record of a halt; before it, prove that nothing is open, unless that is waived.
 
+    A drawdown that was reached begins anew with it, or by itself where nothing is halted.
+
     Raises:
         RunDirBusy: a process has it after all, and does not answer.
         LedgerUnavailable: the ledger could not be read or written.
     """
     deadline = time.monotonic() + timeout_s
     with held_run(run_dir, deadline) as held:
-        text = _kept(held)
-        if text is None:
-            return {"ok": False, "text": "trading is not halted"}
-        reason = halting.reason_in(text)
         if copied := _copied(held):
             return {"ok": False, "text": lineage.why_not_resume(copied)}
+        text = _kept(held)
+        if text is None:
+            return _forgiven(held, config_path)
+        reason = halting.reason_in(text)
         if not despite_open:
             record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
             view = proved(held, record, deadline, told, config_path)
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
-            ledger.clear_halt()
+            ledger.clear_halt(_forgiveness(held, ledger, config_path))
         note_resumed(held.run_dir)
         return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
+
+
+def _forgiven(held: "Held", config_path: Path | None) -> dict[str, Any]:
+    with closing(held.open_ledger()) as ledger:
+        notes = _forgiveness(held, ledger, config_path)
+        if not notes:
+            return {"ok": False, "text": "trading is not halted"}
+        ledger.write((), (), 0, notes)
+    return {"ok": True, "text": "the drawdown begins anew at the last equity that is known"}
+
+
+def _forgiveness(held: "Held", ledger: Ledger, config_path: Path | None) -> Mapping[str, str]:
+    """Give the note that forgives a drawdown; nothing where no config says what is allowed."""
+    try:
+        limits = risk_limits(held.config(config_path).risk, replayed=True)
+    except ConfigError:
+        return {}
+    return forgiveness(ledger, limits)
 
 
 class Held(msgspec.Struct):
