@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, Self
 
+import msgspec
 from peewee import (
     BigIntegerField,
     BooleanField,
@@ -28,6 +29,8 @@ from persistence.private_file import make_private
 BUSY_MS = 1_000
 _VERSION = 1
 _FULL, _NORMAL = 2, 1
+_TOKENS, _PIDS = 2**62, 2**31
+"""What is not below them was never given: the one is counted, the other is a kernel's int."""
 _DELETE = "it is damaged: delete it when no process trades the account"
 
 
@@ -162,14 +165,12 @@ class SqliteLeases:
 
     def _row(self) -> Lease | None:
         ours = LeaseRow.select().where(LeaseRow.account == self._account)
-        row = ours.first(self._database)
-        if row is None:
-            return None
-        holder = Holder(
-            host=row.host, pid=row.pid, started=row.started, space=row.space, run_dir=row.run_dir
-        )
-        names = set(Lease.__struct_fields__) - {"holder"}
-        return Lease(holder=holder, **{name: getattr(row, name) for name in names})
+        try:
+            row = ours.first(self._database)
+            return None if row is None else _lease_of(row)
+        except (UnicodeDecodeError, msgspec.ValidationError) as error:
+            text = f"the lease {self._path} cannot be used: {error}; {_DELETE}"
+            raise LeaseUnavailable(text) from error
 
     def _bring_up(self) -> None:
         version = self._database.pragma("user_version")
@@ -195,6 +196,21 @@ class SqliteLeases:
             todo = f"; {_DELETE}" if is_damaged(first_cause(error)) else ""
             text = f"the lease {self._path} cannot be used: {error}{todo}"
             raise LeaseUnavailable(text) from error
+
+
+def _lease_of(row: LeaseRow) -> Lease:
+    """Read a row; SQLite keeps whatever it was given in each column.
+
+    Raises:
+        msgspec.ValidationError: what stands there can be no lease.
+    """
+    holder = {name: getattr(row, name) for name in Holder.__struct_fields__}
+    names = set(Lease.__struct_fields__) - {"holder"}
+    fields = {name: getattr(row, name) for name in names}
+    lease = msgspec.convert({**fields, "holder": holder}, Lease)
+    if not (0 < lease.token < _TOKENS and 0 < lease.holder.pid < _PIDS and lease.term_ns > 0):
+        raise msgspec.ValidationError("its numbers can be nobody's")
+    return lease
 
 
 def _fields(lease: Lease) -> dict[str, object]:

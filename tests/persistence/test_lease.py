@@ -165,6 +165,26 @@ def test_a_newer_version_of_it_is_refused(path: Path) -> None:
         SqliteLeases(path, ACCOUNT)
 
 
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "token = 'one'", "token = 9223372036854775807", "token = 1e300", "host = x'ff00'",
+        "pid = 'seven'", "pid = 9223372036854775807", "pid = -1", "run_dir = x'ff00'",
+        "expires_ns = 'soon'", "term_ns = x'00'", "term_ns = 0",
+    ],
+)  # fmt: skip
+def test_a_row_that_can_be_no_lease_is_damage_and_not_a_traceback(path: Path, planted: str) -> None:
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute(f"UPDATE leases SET {planted}")
+
+        with pytest.raises(LeaseUnavailable, match="delete it when no process trades the account"):
+            store.read()
+        with pytest.raises(LeaseUnavailable):
+            store.take(lease(2), lease())
+
+
 def test_a_file_that_was_put_in_its_place_is_noticed(path: Path) -> None:
     """SQLite would go on writing into the one that nobody else sees any more."""
     with SqliteLeases(path, ACCOUNT) as store:
