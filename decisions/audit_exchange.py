@@ -1,8 +1,11 @@
 """What must hold of a ledger's orders at a real exchange, as it shows them afterwards. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import reduce
 
 from decisions.audit import SURELY_THERE, AtVenue, Counted, venue_problem
+from decisions.audit_journal import PERSONS_FILL
 from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_S
 from messages.order_states import FINAL_STATES
@@ -40,12 +43,16 @@ def _ended_alike(order: Counted, there: AtVenue) -> bool:
 def executions_problem(known: Sequence[Fill], told: Sequence[Fill]) -> str | None:
     """Hold an order's executions in the ledger against all that the exchange lists of it.
 
-    None known at all is no difference: the order's own report said how much is filled.
+    None known at all is no difference: the order's own report said how much is filled. Of what a
+    person settled the person's word is the quantity: the exchange has its own names for that.
     """
     if not known:
         return None
     listed = {fill.trade_id: fill for fill in told}
+    by_person = [fill for fill in known if fill.trade_id.startswith(PERSONS_FILL)]
     for fill in known:
+        if fill in by_person:
+            continue
         there = listed.pop(fill.trade_id, None)
         if there is None:
             return f"the exchange has no execution {fill.trade_id}"
@@ -54,12 +61,16 @@ def executions_problem(known: Sequence[Fill], told: Sequence[Fill]) -> str | Non
                 f"execution {fill.trade_id} is {fill.quantity} at {fill.price}, at the exchange"
                 f" {there.quantity} at {there.price}"
             )
-    if listed:
-        missing = NOTHING
-        for fill in listed.values():
-            missing = EXACT.add(missing, fill.quantity)
+    missing, settled = _quantity(listed.values()), _quantity(by_person)
+    if by_person and missing != settled:
+        return f"a person settled {settled} of it, which is {missing} at the exchange"
+    if listed and not by_person:
         return f"executions {', '.join(sorted(listed))} of {missing} are at the exchange alone"
     return None
+
+
+def _quantity(fills: Iterable[Fill]) -> Decimal:
+    return reduce(EXACT.add, (fill.quantity for fill in fills), NOTHING)
 
 
 def is_of_this_run(placed_at_ns: int, began_at_ns: int, ended_at_ns: int | None) -> bool:

@@ -60,6 +60,19 @@ def test_an_order_of_which_no_execution_is_known_is_passed() -> None:
     assert executions_problem([], [fill("1")]) is None
 
 
+def test_what_a_person_settled_is_held_by_its_quantity_alone() -> None:
+    """The exchange has other names for it, and knows the fee and each price."""
+    known = [fill("1"), fill("person-wk1", "2")]
+    there = [fill("1"), fill("2", "0.5", "99"), fill("3", "1.5")]
+    assert executions_problem(known, there) is None
+    assert executions_problem(known[1:], there[1:]) is None
+    assert (
+        executions_problem(known, there[:2])
+        == "a person settled 2 of it, which is 0.5 at the exchange"
+    )
+    assert executions_problem(known, there[1:]) == "the exchange has no execution 1"
+
+
 def test_an_order_is_of_the_run_that_lived_when_it_was_placed() -> None:
     began_ns, ended_ns = 10 * AROUND_NS, 20 * AROUND_NS
     assert not is_of_this_run(began_ns - AROUND_NS - 1, began_ns, ended_ns)
