@@ -47,6 +47,10 @@ class PersonDesk:
         self._asks: dict[OrderKey, int] = {}
         self._problems: dict[OrderKey, str] = {}
         """What the venue said of a cancel that it did not do."""
+        self._under_way: set[OrderKey] = set()
+        """Cancels that are not answered yet."""
+        self._too_early: set[OrderKey] = set()
+        """Orders for which a question was under way when their cancel was answered."""
 
     # ------------------------------------------------------------ what is wanted
 
@@ -63,6 +67,7 @@ class PersonDesk:
         if entry.state in UNSENT_STATES:
             self._desk.asking.ask_for(entry)
         else:
+            self._under_way.add(entry.order_key)
             self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))
 
     def resolve(self, message: ResolveOrder) -> None:
@@ -91,9 +96,13 @@ class PersonDesk:
 
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel: whatever it says, the order is asked for."""
-        if isinstance(self._waiting.get(answer.order_key), CancelOrder):
-            self._problems[answer.order_key] = answer.problem
-            self._desk.asking.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
+        key = answer.order_key
+        self._under_way.discard(key)
+        if isinstance(self._waiting.get(key), CancelOrder):
+            self._problems[key] = answer.problem
+            if key in self._desk.orders.asked:
+                self._too_early.add(key)
+            self._desk.asking.ask_for(self._ledger.lookup([key])[key])
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer, which the order desk has recorded."""
@@ -113,6 +122,11 @@ class PersonDesk:
             if answer.problem:
                 text += f"; asked once more it said nothing ({answer.problem})"
             self._answer(message, entry, ok=True, text=text)
+        elif shown is not None and entry.order_key in self._under_way:
+            return  # the cancel's own answer is on its way
+        elif shown is not None and entry.order_key in self._too_early:
+            self._too_early.discard(entry.order_key)
+            self._desk.asking.ask_for(entry)
         elif shown is not None:
             said = self._problems.get(message.order_key)
             why = shown.reason or said or "the venue did not say why"
@@ -198,6 +212,7 @@ class PersonDesk:
     def _answer(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
         del self._waiting[message.order_key], self._asks[message.order_key]
         self._problems.pop(message.order_key, None)
+        self._too_early.discard(message.order_key)
         if isinstance(message, ResolveOrder) and entry.state not in FINAL_STATES:
             self._desk.recall_unwanted(message.order_key)
         self._tell(message, entry, ok=ok, text=text)

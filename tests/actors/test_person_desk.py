@@ -112,6 +112,36 @@ def test_an_order_that_is_still_open_is_said_to_be(desk: OrderPath) -> None:
     assert "still open at the venue (accepted): OutcomeUnknown: the cancel may still" in text
 
 
+def test_what_was_asked_before_the_cancel_was_answered_does_not_say_that_it_is_still_open(
+    desk: OrderPath,
+) -> None:
+    """An order of unknown outcome is being asked for: that answer is older than the cancel's."""
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    cancel(desk)
+
+    found(desk, desk.report(1, S.ACCEPTED))
+    assert desk.kept.board.answer("c") is None
+    canceled(desk, None, "OutcomeUnknown: the answer was lost")
+    found(desk, desk.report(1, S.CANCELED))
+
+    assert answer(desk, "c") == (True, "canceled, 0 of 1 filled")
+
+
+def test_nor_does_what_was_under_way_when_the_cancel_was_answered(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    cancel(desk)
+    canceled(desk, None, "OutcomeUnknown: the answer was lost")
+
+    found(desk, desk.report(1, S.ACCEPTED))
+    assert desk.kept.board.answer("c") is None
+    found(desk, desk.report(1, S.ACCEPTED))
+
+    assert answer(desk, "c") == (
+        False,
+        "it is still open at the venue (accepted): OutcomeUnknown: the answer was lost",
+    )
+
+
 def test_each_order_has_its_own_reason_why_it_is_still_open(desk: OrderPath) -> None:
     accepted(desk)
     desk.tell(desk.intent(2)).tell(desk.submitted(2, S.ACCEPTED))
