@@ -16,7 +16,12 @@ from ops.operator_client import NoAnswer, OperatorClient, Refused
 from ops.run_files import LEDGER
 
 PROVED = "halted_proved"
+TRADING = "trading"
 _POLL_S = 0.1
+_RESUMED = (
+    "trading goes on: somebody resumed it before the halt was proved; halt again if that was not"
+    " meant"
+)
 
 View = dict[str, Any]
 
@@ -125,10 +130,14 @@ def _followed(look: Callable[[], View], left_s: Callable[[], float], told: "_Pro
     """Wait for the proof; give how far it is then, or when the time is over.
 
     Raises:
-        Refused: nobody is left to prove it.
+        Refused: nobody is left to prove it, or somebody resumed.
     """
+    was_seen = False
     while True:
         view = look()
+        if view["state"] == TRADING and (was_seen or not left_s()):
+            raise Refused(_RESUMED)
+        was_seen = was_seen or view["state"] != TRADING
         if view["state"] != PROVED:  # which is the result, and is told as such
             told(view["text"])
         if view["given_up"] and view["state"] != PROVED:
