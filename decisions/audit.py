@@ -97,6 +97,8 @@ class AtVenue(msgspec.Struct, frozen=True):
     symbol: str
     side: Side
     quantity: Decimal
+    value: Decimal | None = None
+    """What all that is done came to, in the quote currency; None: it is not told."""
 
 
 class Totals:
@@ -194,7 +196,19 @@ def venue_problem(order: Counted, there: AtVenue | None) -> str | None:
             f"it is {order.state} with {order.filled_quantity} filled, at the venue {there.state}"
             f" with {there.filled_quantity}"
         )
-    return None
+    return _price_problem(order, there.value)
+
+
+def _price_problem(order: Counted, value: Decimal | None) -> str | None:
+    if value is None or order.average_price is None:
+        return None
+    told = EXACT.multiply(order.average_price, order.filled_quantity)
+    if abs(EXACT.subtract(told, value)) <= abs(value) * _PRICE_DOUBT:
+        return None
+    return (
+        f"{order.filled_quantity} is filled at a mean price of {order.average_price}, at the venue"
+        f" for {value:f}"
+    )
 
 
 def run_totals(

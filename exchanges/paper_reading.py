@@ -15,7 +15,7 @@ from messages.values import OrderState, Side
 
 _PAGE = 500
 _WALK = "SELECT id, client_order_id, decided_at_ns FROM orders WHERE id > ? ORDER BY id LIMIT ?"
-_FIND = "SELECT client_order_id, state, filled, symbol, side, quantity FROM orders WHERE "
+_FIND = "SELECT client_order_id, state, filled, symbol, side, quantity, value FROM orders WHERE "
 _DOUBLED = (
     "SELECT client_order_id, count(*) FROM orders GROUP BY client_order_id HAVING count(*) > 1"
 )
@@ -42,6 +42,8 @@ class BookedOrder(msgspec.Struct, frozen=True):
     symbol: str
     side: Side
     quantity: Decimal
+    value: Decimal
+    """Of what is filled, quote currency."""
 
 
 class BookReader:
@@ -99,7 +101,12 @@ class BookReader:
     def _booked(self, row: tuple[Any, ...]) -> BookedOrder:
         try:
             return BookedOrder(
-                OrderState(row[1]), Decimal(row[2]), row[3], Side(row[4]), Decimal(row[5])
+                OrderState(row[1]),
+                Decimal(row[2]),
+                row[3],
+                Side(row[4]),
+                Decimal(row[5]),
+                Decimal(row[6]),
             )
         except (ValueError, TypeError, InvalidOperation) as error:
             raise DataError(f"{self._path}: order {row[0]} cannot be read: {error}") from error

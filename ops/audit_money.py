@@ -1,12 +1,13 @@
-"""Holds the positions and the money of the summary against the executions in the ledger."""
+"""Holds positions, money and profit of the summary against the executions in the ledger."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
-from messages.ids import Symbol
+from messages.exact import NOTHING
+from messages.ids import Symbol, quote_of
 from ops.audit_check import Check, held_none
 from ops.run_state import RunState
 from persistence.lives import all_executions
@@ -31,8 +32,12 @@ def money_check(summary: Mapping[str, Any], state: RunState, ledger: LedgerReade
     elif not state.ended_in_order:
         check.note = "the run lives or was killed: the summary may be behind"
     else:
-        for symbol, problem in _compared(told, _executed(ledger)):
+        executed = _executed(ledger)
+        for symbol, problem in _compared(told, executed):
             check.see(symbol, problem)
+        pnl = summary.get("pnl")
+        for quote, problem in _profits(pnl if isinstance(pnl, Mapping) else {}, told, executed):
+            check.see(f"profit in {quote}", problem)
     return check
 
 
@@ -48,6 +53,38 @@ def _compared(told: Mapping[str, Any], executed: Portfolio) -> Iterator[tuple[st
     for symbol in sorted({*told, *executed.holdings}):
         made = executed.holdings.get(Symbol(symbol), Holding())
         yield symbol, _problem(told.get(symbol), made)
+
+
+def _profits(
+    pnl: Mapping[str, Any], positions: Mapping[str, Any], executed: Portfolio
+) -> Iterator[tuple[str, str | None]]:
+    """Hold the profit in each currency against the positions that are told, and its fees."""
+    for quote in sorted({*pnl, *executed.quotes()}):
+        of_quote = [one for symbol, one in positions.items() if quote_of(Symbol(symbol)) == quote]
+        fees = sum((one.fees for one in executed.of_quote(quote)), start=NOTHING)
+        try:
+            yield quote, _profit_problem(pnl[quote], of_quote, fees)
+        except (TypeError, KeyError, ValueError, InvalidOperation):
+            yield quote, "nothing is told that could be read"
+
+
+def _profit_problem(told: Any, positions: Sequence[Any], fees: Decimal) -> str | None:
+    realized, unrealized = (
+        sum((Decimal(one[name]) for one in positions), start=NOTHING)
+        for name in ("realized", "unrealized")
+    )
+    held = sum((Decimal(p["quantity"]) * Decimal(p["average_cost"]) for p in positions), NOTHING)
+    doubt = _DOUBT * (1 + abs(realized) + abs(unrealized) + abs(fees) + abs(held))
+    makes = {
+        "realized": realized,
+        "unrealized": unrealized,
+        "equity": realized + unrealized,
+        "fees": fees,
+    }
+    for name, amount in makes.items():
+        if abs(Decimal(told[name]) - amount) > doubt:
+            return f"{name}: {told[name]} is told, it makes {money(amount)}"
+    return None
 
 
 def _problem(told: Any, made: Holding) -> str | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from decisions.audit import AtVenue, venue_problem
 from exchanges.paper_reading import BookReader
 from messages.ids import ClientOrderId
@@ -53,7 +55,4 @@ class VenueAudit:
 
     def _find(self, names: Sequence[ClientOrderId]) -> dict[ClientOrderId, AtVenue]:
         found = self._book.find(names)
-        return {
-            name: AtVenue(one.state, one.filled_quantity, one.symbol, one.side, one.quantity)
-            for name, one in found.items()
-        }
+        return {name: AtVenue(**msgspec.structs.asdict(one)) for name, one in found.items()}

@@ -78,7 +78,15 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
     "a price edited by a cent": (
         "ledger.db",
         (f"UPDATE orders SET average_price = average_price + 0.01 WHERE order_key = {FIRST}",),
-        {"fills"},
+        {"fills", "venue"},
+    ),
+    "a price edited of the order and of its execution": (
+        "ledger.db",
+        (
+            f"UPDATE orders SET average_price = '60000' WHERE order_key = {FIRST}",
+            f"UPDATE fills SET price = '60000' WHERE order_key = {FIRST}",
+        ),
+        {"venue", "money"},
     ),
     "a quantity edited": (
         "ledger.db",
@@ -290,7 +298,7 @@ def test_a_person_reads_a_line_a_check_and_no_more_than_five_examples(
         "differs" if name in ("fills", "money") else "ok" for name in CHECKS
     ]
     examples = [line for line in lines if line[0] == " "]
-    assert len(examples) == 6 + 2  # five fills and how many more; money of two symbols
+    assert len(examples) == 6 + 3  # five fills and how many more; money of two symbols, and fees
     assert examples[5].strip().startswith("and ")
 
 

@@ -159,6 +159,22 @@ def test_the_summarys_positions_and_money_are_those_of_the_executions(
     )
 
 
+@pytest.mark.parametrize("name", ["equity", "realized", "unrealized", "fees"])
+@pytest.mark.parametrize("told", ["1000", "much"])
+def test_the_summarys_profit_is_that_of_its_positions(
+    copied_run: Path, ask: Ask, name: str, told: str
+) -> None:
+    path = copied_run / "metrics_summary.json"
+    summary = json.loads(path.read_bytes())
+    summary["pnl"]["USDT"][name] = told
+    path.write_text(json.dumps(summary))
+
+    rows = ask("audit", copied_run, code=1)
+
+    assert differing(rows) == {"money"}
+    assert [row["examples"][0][:16] for row in rows if not row["ok"]] == ["profit in USDT: "]
+
+
 def plant_totals(run_dir: Path, change: dict[str, Any]) -> None:
     path = run_dir / "metrics_summary.json"
     summary = json.loads(path.read_bytes())

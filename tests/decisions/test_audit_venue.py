@@ -58,3 +58,17 @@ def test_a_rejected_order_under_whose_name_the_venue_has_another_differs() -> No
 @pytest.mark.parametrize("state", [S.REFUSED, S.NOT_SENT, S.CLAIMED])
 def test_an_order_that_was_not_sent_is_in_no_book(state: OrderState) -> None:
     assert venue_problem(Order(state), at_venue(S.REJECTED)) is not None
+
+
+def test_what_is_filled_was_paid_for_as_the_venue_says() -> None:
+    order = Order(S.FILLED, Decimal(1), average_price=Decimal(100))
+    there = at_venue(S.FILLED, "1")
+
+    assert venue_problem(order, there) is None, "it does not say for how much"
+    for value in ("100", "100.00000001"):
+        paid = msgspec.structs.replace(there, value=Decimal(value))
+        assert venue_problem(order, paid) is None
+    assert (
+        venue_problem(order, msgspec.structs.replace(there, value=Decimal(101)))
+        == "1 is filled at a mean price of 100, at the venue for 101"
+    )
