@@ -153,8 +153,8 @@ class LeaseKeeper:
 
     def _renew(self, store: LeaseStore) -> None:
         at = self._now()
-        ours = self._stands_there(store)
-        if not ours or not store.renew(self.lease.token, at.boot_ns + self._timing.term_ns):
+        others = self._is_anothers(store)
+        if others or not store.renew(self.lease.token, at.boot_ns + self._timing.term_ns):
             self._lost(store)
             return
         self._grant = Grant(self.lease.token, at, self._timing.term_ns)
@@ -166,10 +166,10 @@ class LeaseKeeper:
             logger.info("the lease of {} is renewed again", self.lease.account)
         self.problem, self._failing_ns = "", 0
 
-    def _stands_there(self, store: LeaseStore) -> bool:
-        """Whether it is ours. In a place that was made anew another begins with our very number."""
+    def _is_anothers(self, store: LeaseStore) -> bool:
+        """Whether another stands there. Made anew, it is counted from 1: perhaps by our number."""
         found = store.read()
-        return found is not None and found.holder == self.lease.holder
+        return found is not None and found.holder != self.lease.holder
 
     def _failed(self, why: str) -> None:
         self._failing_ns = self._failing_ns or self._now().boot_ns
