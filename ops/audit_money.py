@@ -91,7 +91,10 @@ def _problem(told: Any, made: Holding) -> str | None:
     try:
         quantity, cost = Decimal(told["quantity"]), Decimal(told["average_cost"])
         cash = Decimal(told["realized"]) - quantity * cost
+        is_known = quantity.is_finite() and cash.is_finite()
     except (TypeError, KeyError, ValueError, InvalidOperation):
+        is_known = False
+    if not is_known:
         return f"nothing is told, the executions make {money(made.quantity)}"
     if quantity != made.quantity:
         return f"{money(quantity)} is told, the executions make {money(made.quantity)}"

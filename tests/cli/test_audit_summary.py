@@ -140,6 +140,7 @@ def test_of_a_run_that_was_killed_the_totals_may_be_behind_but_not_ahead(
     [
         ({"quantity": "0.5"}, True),
         ({"quantity": "many"}, True),
+        ({"average_cost": "NaN"}, True),
         ({"realized": "1000"}, True),
         ({"average_cost": "1"}, False),  # flat: nothing has a cost
         ({}, False),
@@ -160,7 +161,7 @@ def test_the_summarys_positions_and_money_are_those_of_the_executions(
 
 
 @pytest.mark.parametrize("name", ["equity", "realized", "unrealized", "fees"])
-@pytest.mark.parametrize("told", ["1000", "much"])
+@pytest.mark.parametrize("told", ["1000", "much", "NaN"])
 def test_the_summarys_profit_is_that_of_its_positions(
     copied_run: Path, ask: Ask, name: str, told: str
 ) -> None:
