@@ -12,7 +12,7 @@ from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.audit_asking import Asking
-from ops.audit_check import Check, held_none
+from ops.audit_check import Check, held_none, why_behind
 from ops.audit_journal import JournalAudit
 from ops.audit_ledger import LedgerAudit
 from ops.audit_metrics import MetricsAudit
@@ -60,6 +60,7 @@ def audit_run(run_dir: Path, asking: Asking | None = None) -> Iterator[Check]:
         try:
             _check_files(files, ledger, book)
             walked, venue = _walk(ledger, book, is_alive=state.is_alive)
+            totals = _summary(summary, walked, why_behind(state, ledger))
             money = money_check(summary, state, ledger)
             told = MetricsAudit(run_dir, summary, state).run(ledger)
             is_paper = book is not None
@@ -72,7 +73,7 @@ def audit_run(run_dir: Path, asking: Asking | None = None) -> Iterator[Check]:
     yield files
     yield from walked.checks()
     yield from () if venue is None else (venue.once, venue.venue)
-    yield _summary(summary, state, walked)
+    yield totals
     yield money
     yield from told
     yield from recorded
@@ -115,18 +116,18 @@ def _walk(
             return walked, venue
 
 
-def _summary(summary: dict[str, Any], state: RunState, walked: LedgerAudit) -> Check:
+def _summary(summary: dict[str, Any], walked: LedgerAudit, behind: str) -> Check:
     check = Check("run_totals", "the summary's run_totals are those of the orders")
     told = summary.get("run_totals")
     if not isinstance(told, dict):
         check.note = held_none(summary)
         return check
     counted = run_totals(walked.totals.states, walked.totals.filled)
-    if state.ended_in_order:
-        check.see("", totals_problem(told, counted))
-    else:
-        check.note = "the run lives or was killed: the summary may be behind, it is not ahead"
+    if behind:
+        check.note = f"{behind}, it is not ahead"
         check.see("", ahead_problem(told, counted))
+    else:
+        check.see("", totals_problem(told, counted))
     return check
 
 

@@ -6,6 +6,9 @@ from typing import Any
 import msgspec
 
 from ops.run_files import METRICS_SUMMARY
+from ops.run_state import RunState
+from persistence.audited import newest_step_ns
+from persistence.reader import LedgerReader
 
 EXAMPLES = 5
 
@@ -13,6 +16,21 @@ EXAMPLES = 5
 def held_none(summary: Mapping[str, Any]) -> str:
     """Say why nothing of a summary is compared."""
     return "the summary holds none" if summary else f"{METRICS_SUMMARY} is not there, or unreadable"
+
+
+def why_behind(state: RunState, ledger: LedgerReader) -> str:
+    """Say why a summary may be older than the ledger; empty where it is the last word of it.
+
+    A halt without a process goes on where an orderly end left orders open.
+
+    Raises:
+        LedgerUnavailable: the ledger cannot be read.
+    """
+    if not state.ended_in_order:
+        return "the run lives or was killed: the summary may be behind"
+    if state.ended_at_ns is not None and newest_step_ns(ledger) > state.ended_at_ns:
+        return "orders moved without a process since its end: the summary is behind"
+    return ""
 
 
 class Check(msgspec.Struct):

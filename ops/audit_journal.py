@@ -203,6 +203,9 @@ class JournalAudit:
         started_ns = self._state.started_at_ns
         if not self._state.ended_in_order or started_ns is None:
             return False
+        ended_ns = self._state.ended_at_ns
+        if ended_ns is not None and updated_at_ns > ended_ns:
+            return False  # settled without a process since, and so without a journal
         return self._cover.covers_to_end(claimed_at_ns, started_ns)
 
     def _check_summary(self) -> None:

@@ -8,7 +8,7 @@ from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
 from messages.exact import NOTHING
 from messages.ids import Symbol, quote_of
-from ops.audit_check import Check, held_none
+from ops.audit_check import Check, held_none, why_behind
 from ops.run_state import RunState
 from persistence.lives import all_executions
 from persistence.reader import LedgerReader
@@ -29,8 +29,8 @@ def money_check(summary: Mapping[str, Any], state: RunState, ledger: LedgerReade
         check.note = held_none(summary)
     elif earlier.get("pending") or earlier.get("problem"):
         check.note = "the summary could not count what earlier processes executed"
-    elif not state.ended_in_order:
-        check.note = "the run lives or was killed: the summary may be behind"
+    elif behind := why_behind(state, ledger):
+        check.note = behind
     else:
         executed = _executed(ledger)
         for symbol, problem in _compared(told, executed):

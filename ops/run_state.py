@@ -30,6 +30,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     seen_at_ns: int | None
     started_at_ns: int | None = None
     """When the last process began."""
+    ended_at_ns: int | None = None
+    """When it ended, where it left word of that."""
     prices: dict[str, Decimal]
     """The last known price by symbol."""
     stuck: dict[str, str] = {}
@@ -45,12 +47,14 @@ def run_state(run_dir: Path) -> RunState:
     """Read it; a process that holds the control socket is alive, however busy."""
     status = read_object(run_dir / STATUS)
     ended, seen, started = (status.get(k) for k in ("ended", "captured_at_ns", "started_at_ns"))
-    code = ended.get("exit_code") if isinstance(ended, dict) else None
+    word = ended if isinstance(ended, dict) else {}
+    code, ended_at = word.get("exit_code"), word.get("at_ns")
     return RunState(
         is_alive=_is_alive(run_dir),
         exit_code=code if isinstance(code, int) else None,
         seen_at_ns=seen if isinstance(seen, int) else None,
         started_at_ns=started if isinstance(started, int) else None,
+        ended_at_ns=ended_at if isinstance(ended_at, int) else None,
         prices=_prices(status.get("market")),
         stuck=_stuck(status.get("stuck_stops")),
     )

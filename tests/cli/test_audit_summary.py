@@ -9,7 +9,7 @@ import pytest
 from messages.values import OrderState
 from ops.run_totals import totals_of
 from tests.cli.conftest import Ask
-from tests.cli.runs import book, differing, fill
+from tests.cli.runs import book, differing, edit, fill
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,30 @@ def test_of_a_run_that_was_killed_the_totals_may_be_behind_but_not_ahead(
     assert differing(ask("audit", copied_run, code=int(is_caught))) == (
         {"run_totals"} if is_caught else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "is_caught"), [({"orders": 10**6}, True), ({"orders": 1}, False)]
+)
+def test_what_a_halt_without_a_process_did_is_not_in_the_summary(
+    copied_run: Path, ask: Ask, change: dict[str, Any], is_caught: bool
+) -> None:
+    """An orderly end leaves orders open; once they were canceled the totals differed for good."""
+    status = json.loads((copied_run / "status.json").read_bytes())
+    later_ns = status["ended"]["at_ns"] + 1
+    edit(
+        copied_run / "ledger.db",
+        f"UPDATE orders SET updated_at_ns = {later_ns} WHERE order_key IN"
+        " (SELECT order_key FROM orders LIMIT 1)",
+    )
+    plant_totals(copied_run, change)
+
+    rows = ask("audit", copied_run, code=int(is_caught))
+
+    assert differing(rows) == ({"run_totals"} if is_caught else set())
+    notes = {row["check"]: row["note"] for row in rows}
+    assert "orders moved without a process since its end" in notes["run_totals"]
+    assert "orders moved without a process since its end" in notes["money"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,27 @@ def test_an_account_has_orders_of_others_too(tmp_path: Path, ask: Ask) -> None:
     assert differing(ask("audit", tmp_path, code=1)) == {"journal"}
 
 
+def test_what_was_settled_without_a_process_after_its_end_has_no_journal(
+    tmp_path: Path, ask: Ask
+) -> None:
+    """A halt of a run that ended in order, with an order open that had filled meanwhile."""
+    with book(tmp_path) as ledger:
+        key = ledger.claim(1)
+        ledger.step(key, OrderState.ACCEPTED)
+        ended_ns = ledger.tick()
+        ledger.step(key, OrderState.FILLED, fill("t1", "2"))
+    journal_of(tmp_path, ends_ns=ended_ns)
+    assert differing(ask("audit", tmp_path, code=1)) == {"reports"}, "it does not say when it ended"
+
+    status = tmp_path / "status.json"
+    word = json.loads(status.read_bytes())
+    word["ended"]["at_ns"] = ended_ns
+    status.write_text(json.dumps(word))
+
+    found = checks(ask("audit", tmp_path))
+    assert found["reports"]["note"] == "1 more are of a time that the journal does not cover"
+
+
 def test_what_a_person_settled_is_the_persons_word(tmp_path: Path, ask: Ask) -> None:
     with book(tmp_path) as ledger:
         key = ledger.claim(1)
