@@ -83,6 +83,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
                 self.replaced[key].told = update
             elif key in self.counted:  # an exit of a stop is the executor's
                 self.open[key] = update
+                return self._sent(update, self.counted[key])
             return NOTHING
         self.open.pop(key, None)
         counted = self.counted.pop(key, None)
@@ -95,6 +96,11 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
             second.quantity = EXACT.subtract(second.quantity, filled)
             return NOTHING
         return EXACT.add(EXACT.subtract(filled, counted.quantity), self._given_back(key))
+
+    def _sent(self, update: OrderUpdate, counted: Counted) -> Decimal:
+        """Count what was sent, where that is less: an exit leaves what is there, and no more."""
+        before, counted.quantity = counted.quantity, update.side.signed(decided_quantity(update))
+        return EXACT.subtract(counted.quantity, before)
 
     def _given_back(self, key: OrderKey) -> Decimal:
         """Count an order again whose replacement has ended before it did: that was refused."""

@@ -159,6 +159,26 @@ def test_so_has_one_that_an_earlier_process_left_open(state: S, filled: int, cha
     assert managed.updated(exit_of_ten(state, filled)) == change
 
 
+def test_an_exit_that_was_cut_counts_as_what_was_sent_as_soon_as_that_is_told() -> None:
+    """Half of its entry had filled when it was judged; the other half is held, or may be."""
+    managed = ManagedOrders()
+    managed.decided([decision(1, Side.SELL, 10)])
+
+    assert managed.updated(told(1, Side.SELL, 4, S.ACCEPTED)) == 6
+    assert managed.updated(told(1, Side.SELL, 4, S.FILLED, 4)) == 0
+
+
+def test_what_takes_the_place_of_a_cut_exit_counts_for_what_that_one_does() -> None:
+    """What was cut off counted as left for ever: a Replace is of what was sent."""
+    managed = ManagedOrders()
+    managed.decided([decision(1, Side.SELL, 10)])
+    managed.updated(told(1, Side.SELL, 4, S.ACCEPTED))
+    managed.decided([decision(2, Side.SELL, 4, replaces=1)])
+
+    assert managed.updated(told(2, Side.SELL, 4, S.REFUSED)) == 0
+    assert managed.updated(told(1, Side.SELL, 4, S.CANCELED, 1)) == 3
+
+
 def test_a_copy_is_its_own(managed: ManagedOrders) -> None:
     copy = managed.copy()
     managed.decided([decision(2, Side.BUY, 4, replaces=1)])
