@@ -206,7 +206,9 @@ class StopDesk:
         # It did what it is for: news, and no warning.
         what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"
         log.info("a stop acted: {} for {}: {}", what, intent.strategy_id, stop.why)
-        self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
+        acted = _acted(stop, intent.order_key, change, intent.decided_at_ns)
+        after = self.book.decided_last((stop.strategy_id, stop.symbol))
+        self._tell(msgspec.structs.replace(acted, after=after))
 
     def _tell(self, message: StopActed) -> None:
         if not self._ctx.fenced:

@@ -17,6 +17,7 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.exit_book import rest_of
 from decisions.open_parts import OpenParts
 from decisions.order_keys import exit_key
 from decisions.risk_exit import done_by
@@ -57,6 +58,8 @@ class StopBook:
         self._left_over: dict[OrderKey, Decimal] = {}
         """What a position counts as left by exits that did not leave it. Below nothing where it
         counts less: of an exit that is open since before its process, what was sent."""
+        self._decided_last: dict[StrategySymbol, OrderIntent] = {}
+        """What strategies decided last of what was claimed here."""
         self._changed: dict[OrderKey, Stop] = {}
         self._looked: set[OrderKey] = set()
 
@@ -118,10 +121,25 @@ class StopBook:
         `decided` is what was decided, where less is sent.
         """
         self._parts.claimed(intent, decided)
+        if intent.order_key not in self.entry_of:
+            self._strategy_decided(intent)
         stop = stop_of(intent)
         if stop is not None:
             self._filled[stop.entry_key] = NOTHING
             self._put(stop)
+
+    def _strategy_decided(self, intent: OrderIntent) -> None:
+        """Remember it, but not what follows an exit, or has waited for its entry: that is older."""
+        place = intent.strategy_id, intent.symbol
+        last = self._decided_last.get(place)
+        is_newer = last is None or intent.decided_at_ns >= last.decided_at_ns
+        if is_newer and rest_of(intent.reason) is None:
+            self._decided_last[place] = intent
+
+    def decided_last(self, place: StrategySymbol) -> OrderKey | None:
+        """Give the newest decision of a strategy that was claimed; None where nobody knows."""
+        last = self._decided_last.get(place)
+        return None if last is None else last.order_key
 
     def refused(self, key: OrderKey) -> None:
         """Learn that an exit was refused, and never will be sent."""

@@ -185,7 +185,7 @@ class StrategyRun:
             return ()
         if type(decisions) is tuple and len(decisions) == 1:
             only = None
-            if (symbol, ts_event_ns) not in memory.decided and not memory.protected:
+            if (symbol, ts_event_ns) not in memory.decided and not memory.courses:
                 only = self._desk.plain(decisions[0], ts_event_ns, ts_event_ns, close, held)
             if only is not None:
                 change = only.side.signed(only.quantity)

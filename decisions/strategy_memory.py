@@ -9,41 +9,19 @@ from functools import reduce
 
 import msgspec
 
-from decisions.managed_orders import ManagedOrders, decided_quantity
+from decisions.believed import Course, course_of
+from decisions.managed_orders import ManagedOrders
 from decisions.strategy_wide import WideMemory
 from decisions.wishes import Decided
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.market import MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
-from messages.values import Side
 
 MOST_TRIES = 2
 """So often an event is shown, each time to another incarnation."""
 _SPARE_EVENTS = 8
 _COPIES = 100
-
-
-class Protected(msgspec.Struct):
-    """An entry that brings a stop and has not ended: what the position counts of it, signed."""
-
-    symbol: Symbol
-    counted: Decimal
-    left: Decimal = NOTHING
-    """How much of that has been left since, unsigned."""
-
-    def leave(self, quantity: Decimal) -> None:
-        """Count what its own stop has left, whatever is older."""
-        self.left = min(EXACT.add(self.left, quantity), abs(self.counted))
-
-    def after_end(self, filled: Decimal) -> Decimal:
-        """Give by how much the position is another, now that no more than this has filled.
-
-        What was left of it first was what had filled, and what no entry brought nobody can leave.
-        """
-        there = EXACT.subtract(abs(self.counted), self.left)
-        brought = max(EXACT.subtract(filled, self.left), NOTHING)
-        return EXACT.subtract(brought, there).copy_sign(self.counted.copy_negate())
 
 
 class StrategyMemory(msgspec.Struct, kw_only=True):
@@ -76,8 +54,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """Of a strategy that wants more than plain events of one symbol."""
     managed: ManagedOrders | None = None
     """Of a strategy that ends and replaces its orders."""
-    protected: dict[OrderKey, Protected] = {}
-    """The entries that bring a stop and have not ended, the oldest first."""
+    courses: dict[Symbol, Course] = {}
+    """How a position came about, once an entry has brought a stop."""
     from_ledger: bool = False
     """Whether it began with what a ledger holds: what was before is not shown to it again."""
 
@@ -108,7 +86,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             decided=self.decided.copy(),
             told_fills=self.told_fills.copy(),
             told_stops=self.told_stops.copy(),
-            protected=deepcopy(self.protected),
+            courses=deepcopy(self.courses),
             wide=wide,
             managed=None if self.managed is None else self.managed.copy(),
         )
@@ -133,39 +111,27 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         if self.managed is not None:
             self.managed.begin_with(open_orders)
         else:
-            self.protected = {
-                order.order_key: Protected(order.symbol, order.side.signed(decided_quantity(order)))
-                for order in open_orders
-                if order.order_key in entries
-            }
+            open_entries = [one for one in open_orders if one.order_key in entries]
+            for symbol in symbols if entries else ():
+                mine = [one for one in open_entries if one.symbol == symbol]
+                self.courses[symbol] = course_of(held.get(symbol, NOTHING), mine)
         if others:
             self.wide = WideMemory(others={one: held.get(one, Decimal(0)) for one in others})
 
     def decided_on(self, intents: Sequence[Intent], positions: Mapping[Symbol, Decimal]) -> None:
-        """Remember what a position counts that a stop alone would leave; `positions` count all."""
+        """Remember how positions came about, from the first stop on; `positions` count all."""
         orders = [one for one in intents if isinstance(one, OrderIntent)]
-        if self.managed is not None or not (self.protected or any(o.protection for o in orders)):
+        if self.managed is not None or not (self.courses or any(o.protection for o in orders)):
             return
         for place, intent in enumerate(orders):
-            symbol, change = intent.symbol, intent.side.signed(intent.quantity)
-            if intent.protection is not None:
-                self.protected[intent.order_key] = Protected(symbol, change)
-            later = [one for one in orders[place + 1 :] if one.symbol == symbol]
-            changes = [one.side.signed(one.quantity) for one in later]
-            self.left(symbol, reduce(EXACT.subtract, changes, positions.get(symbol, NOTHING)))
-
-    def left(self, symbol: Symbol, position: Decimal) -> None:
-        """Count as left what a position is less than its entries brought: of the oldest first.
-
-        As the stops themselves do it.
-        """
-        mine = [one for one in self.protected.values() if one.symbol == symbol]
-        for side in Side:
-            there = max(side.signed(position), NOTHING)
-            for one in reversed([one for one in mine if side.signed(one.counted) > NOTHING]):
-                keeps = min(EXACT.subtract(abs(one.counted), one.left), there)
-                one.left = EXACT.subtract(abs(one.counted), keeps)
-                there = EXACT.subtract(there, keeps)
+            symbol = intent.symbol
+            if symbol not in self.courses and intent.protection is not None:
+                later = [one for one in orders[place:] if one.symbol == symbol]
+                changes = [one.side.signed(one.quantity) for one in later]
+                held = positions.get(symbol, NOTHING)
+                self.courses[symbol] = Course(reduce(EXACT.subtract, changes, held))
+            if symbol in self.courses:
+                self.courses[symbol].decided(intent)
 
     def positions(self, symbol: Symbol) -> dict[Symbol, Decimal]:
         """Give all positions, `symbol` being the strategy's first."""

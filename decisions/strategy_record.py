@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.believed import Course
 from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
-from decisions.strategy_memory import Protected, StrategyMemory
+from decisions.strategy_memory import StrategyMemory
 from decisions.strategy_wide import Snapshot, WideMemory
 from decisions.wishes import Decided
 from messages.errors import CodecError
@@ -56,7 +57,7 @@ class _Memory(msgspec.Struct, frozen=True):
     at_door: bool = False
     told_stops: list[OrderKey] = []
     managed: ManagedOrders | None = None
-    protected: dict[OrderKey, Protected] = {}
+    courses: dict[Symbol, Course] = {}
     from_ledger: bool = False
 
 
@@ -82,7 +83,7 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             told_stops=list(memory.told_stops),
             wide=None if memory.wide is None else _wide(memory.wide),
             managed=memory.managed,
-            protected=memory.protected,
+            courses=memory.courses,
             from_ledger=memory.from_ledger,
         )
     )
@@ -115,7 +116,7 @@ def memory_in(content: bytes) -> StrategyMemory:
         told_stops=dict.fromkeys(kept.told_stops),
         wide=None if kept.wide is None else _wide_memory(kept.wide),
         managed=kept.managed,
-        protected=kept.protected,
+        courses=kept.courses,
         from_ledger=kept.from_ledger,
     )
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from decisions.believed import Course
 from decisions.strategy_like import StrategyLike
 from decisions.strategy_memory import StrategyMemory
 from messages.exact import EXACT, NOTHING
@@ -57,16 +58,20 @@ class StrategyTold:
         what risk refused counts: that it hears at the same place each time, and how an order ends
         at the venue it does not.
         """
-        entry = self._memory.protected.pop(update.order_key, None)
-        if entry is None:
+        course = self._memory.courses.get(update.symbol)
+        if course is None or not course.awaits(update.order_key):
             return
         if self._memory.from_ledger or update.state is OrderState.REFUSED:
-            self._leave(update.symbol, entry.after_end(update.filled_quantity))
+            course.ended(update)
+            self._move(update.symbol, course.position)
+        course.closed(update.order_key)
 
     def stop_acted(self, acted: StopActed) -> None:
         """Count what a stop has left of the position, once, and never beyond flat.
 
         Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        What the executor took later left nothing of what the stop had, and is counted on it. Where
+        the market is shown again, all was taken before: the stop's event is shown there first.
         One that manages its orders counts that again as its own exit is refused or cut, so of it
         all counts.
         """
@@ -80,23 +85,13 @@ class StrategyTold:
             before = self._positions[symbol]
             self._move(symbol, EXACT.add(before, acted.change))
             return
-        entry = memory.protected.get(acted.entry_key)
-        if entry is not None:
-            entry.leave(abs(acted.change))
-        self._leave(symbol, acted.change)
-
-    def _leave(self, symbol: Symbol, change: Decimal) -> None:
-        """Make a position smaller, and never beyond flat."""
-        before = self._positions.get(symbol, NOTHING)
-        if before * change >= 0:
-            return
-        after = EXACT.add(before, change)
-        self._move(symbol, after if after * before > 0 else NOTHING)
+        course = memory.courses.get(symbol) or Course(self._positions[symbol])
+        course.stop_acted(acted, acted.after if memory.from_ledger else None)
+        self._move(symbol, course.position)
 
     def _move(self, symbol: Symbol, position: Decimal) -> None:
         memory = self._memory
         self._positions[symbol] = position
-        memory.left(symbol, position)
         if symbol == self._symbol:
             memory.position = position
         elif memory.wide is not None:

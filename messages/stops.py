@@ -94,6 +94,9 @@ class StopActed(Message, kw_only=True, frozen=True):
     cause: str
     why: str
     ts_event_ns: TimestampNs
+    after: OrderKey | None = None
+    """The last decision of the strategy on this symbol that was taken before it: what it decides
+    meanwhile comes after. None where that is not known."""
 
     def trace_id(self) -> str:
         """The exit."""

@@ -254,3 +254,30 @@ def test_health_says_that_an_order_stands_in_a_stops_way(desk: Told) -> None:
     assert desk.cell.problem == ""
     desk.price("94")
     assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_a_strategy_is_told_which_of_its_decisions_was_taken_before_its_stop_acted(
+    desk: Told,
+) -> None:
+    """What it decides meanwhile is judged later, and counts on what the stop has left."""
+    desk.enter()
+    desk.tell(desk.intent(1))
+    desk.price("94")
+    desk.tell(desk.intent(2))
+
+    assert [one.after for one in desk.told] == [key_of(1)]
+
+
+def test_what_follows_an_exit_is_no_decision_of_its_own(desk: Told) -> None:
+    """Its strategy does not know the key; the exit came before what was bought meanwhile."""
+    desk.enter(filled="0.5", state=S.PARTIALLY_FILLED)
+    desk.tell(desk.intent(1, side=Side.SELL, leaves=Decimal(1)))
+    desk.tell(desk.intent(2, protection=AT_95))
+    desk.fills(2, "1", S.FILLED)
+    desk.fills(0, "1", S.FILLED)
+    desk.fills(1, "0.5", S.FILLED)
+    assert desk.exits[-1].reason.startswith("the rest of")
+
+    desk.price("94")
+
+    assert {one.after for one in desk.told} == {key_of(2)}

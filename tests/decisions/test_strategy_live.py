@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from decisions.strategy import StrategyRun, new_memory
-from decisions.strategy_memory import Protected
+from decisions.strategy_record import memory_in, packed_memory
 from messages.ids import AccountId, ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
@@ -139,13 +139,36 @@ def told_of(key: str, state: OrderState, filled: str) -> OrderUpdate:
     )
 
 
+STOP = Protection(stop_loss=Decimal(1))
+
+
+def entry(number: int, quantity: int = 2) -> OrderIntent:
+    return msgspec.structs.replace(decision(number, Side.BUY, quantity), protection=STOP)
+
+
+def sale(number: int, quantity: int, leaves: int) -> OrderIntent:
+    return msgspec.structs.replace(
+        decision(number, Side.SELL, quantity), leaves=Decimal(leaves), protection=None
+    )
+
+
+def named(key: str, intent: OrderIntent) -> OrderIntent:
+    return msgspec.structs.replace(intent, order_key=OrderKey(key))
+
+
+def decided(position: str, *intents: OrderIntent, from_ledger: bool = True) -> StrategyRun:
+    """One that had this position and has decided these, one after the other."""
+    memory = new_memory(0)
+    memory.from_ledger, memory.position = from_ledger, Decimal(position)
+    for intent in intents:
+        memory.position += intent.side.signed(intent.quantity)
+        memory.decided_on([intent], {BTC: memory.position})
+    return StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
+
+
 def protected(*, from_ledger: bool, position: str = "0") -> StrategyRun:
     """One that counts an entry of 2, which a stop protects, beside what it has."""
-    one = run()
-    one.memory.position = Decimal(position) + 2
-    one.memory.protected[OrderKey("entry")] = Protected(BTC, Decimal(2))
-    one.memory.from_ledger = from_ledger
-    return StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+    return decided(position, named("entry", entry(1)), from_ledger=from_ledger)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +180,6 @@ def protected(*, from_ledger: bool, position: str = "0") -> StrategyRun:
         (OrderState.REJECTED, "0", True, "0", "0"),
         (OrderState.CANCELED, "0.5", True, "1", "1.5"),
         (OrderState.FILLED, "2", True, "0", "2"),
-        (OrderState.REFUSED, "0", True, "-2", "0"),  # left by itself meanwhile: nothing is left
-        (OrderState.REFUSED, "0", True, "-3", "-1"),
         (OrderState.REJECTED, "0", False, "0", "2"),  # it may be shown this market again
         (OrderState.ACCEPTED, "0", True, "0", "2"),
     ],
@@ -175,62 +196,134 @@ def test_of_an_entry_that_a_stop_would_leave_the_position_counts_what_it_brought
 
 
 @pytest.mark.parametrize(
-    ("least", "position", "filled", "after"),
+    ("before", "since", "filled", "after"),
     [
-        ("0", "3", "0", "3"),  # all left, and 3 are another entry's
-        ("0", "3", "0.5", "3"),
-        ("1", "1", "0", "0"),  # 1 of 2 left: of the other 1 nothing has filled
-        ("1", "1", "0.5", "0"),  # what has filled went first
-        ("1", "1", "1.5", "0.5"),
-        ("3", "3", "0.5", "1.5"),  # nothing of it left, but what was held before
+        ("0", [sale(2, 2, 2)], "0", "0"),  # left by itself meanwhile: nothing is left
+        ("0", [sale(2, 3, 2)], "0", "-1"),  # turned around
+        ("0", [sale(2, 2, 2), entry(3, 3)], "0", "3"),  # all left, and 3 are another entry's
+        ("0", [sale(2, 2, 2), entry(3, 3)], "0.5", "3"),
+        ("0", [sale(2, 1, 1)], "0", "0"),  # 1 of 2 left: of the other 1 nothing has filled
+        ("0", [sale(2, 1, 1)], "0.5", "0"),  # what has filled went first
+        ("0", [sale(2, 1, 1)], "1.5", "0.5"),
+        ("1", [], "0.5", "1.5"),  # nothing of it left, but what was held before
     ],
 )
 def test_what_was_left_of_it_before_its_end_is_not_taken_back_once_more(
-    least: str, position: str, filled: str, after: str
+    before: str, since: list[OrderIntent], filled: str, after: str
 ) -> None:
     """An exit sold what had filled of it; what was entered since is another entry's."""
-    one = protected(from_ledger=True)
-    one.memory.left(BTC, Decimal(least))
-    one.memory.position = Decimal(position)
-    again = StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+    one = decided(before, named("entry", entry(1)), *since)
 
-    again.update(told_of("entry", OrderState.CANCELED, filled))
+    one.update(told_of("entry", OrderState.CANCELED, filled))
 
-    assert again.memory.position == Decimal(after)
+    assert one.memory.position == Decimal(after)
 
 
-def test_what_a_stop_has_left_was_of_its_own_entry_whichever_is_the_oldest() -> None:
+@pytest.mark.parametrize(("brings", "after"), [("0", "0"), ("1", "0"), ("2", "1")])
+def test_an_exit_leaves_what_was_there_whichever_of_its_entries_has_brought_it(
+    brings: str, after: str
+) -> None:
+    """It sold the younger one, which had filled, and counted as of the older one: 1 stayed."""
+    one = decided("0", named("entry", entry(1)), named("younger", entry(2)), sale(3, 3, 3))
+    one.update(told_of("younger", OrderState.FILLED, "2"))
+    assert one.memory.position == 1
+
+    one.update(told_of("entry", OrderState.CANCELED, brings))
+
+    assert one.memory.position == Decimal(after)
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_what_a_stop_has_left_was_of_its_own_entry_whichever_is_the_oldest(
+    is_recorded: bool,
+) -> None:
     """Both are half filled, and act: when the rests end, of neither is anything held."""
-    one = run()
-    one.memory.position, one.memory.from_ledger = Decimal(4), True
-    for key in ("entry", "younger"):
-        one.memory.protected[OrderKey(key)] = Protected(BTC, Decimal(2))
-    both = StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+    both = decided("0", named("entry", entry(1)), named("younger", entry(2)))
 
     both.stop_acted(msgspec.structs.replace(acted("-1", "x"), entry_key=OrderKey("younger")))
     both.stop_acted(acted("-1", "y"))
-    assert [one.left for one in both.memory.protected.values()] == [Decimal(1), Decimal(1)]
+    assert both.memory.position == 2
+    memory = both.memory.inherited()
+    memory = memory_in(packed_memory(memory)) if is_recorded else memory
+    again = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
     for key in ("entry", "younger"):
-        both.update(told_of(key, OrderState.CANCELED, "1"))
+        again.update(told_of(key, OrderState.CANCELED, "1"))
 
-    assert both.memory.position == 0
-
-
-def entry(number: int, stop: Protection) -> OrderIntent:
-    return msgspec.structs.replace(decision(number, Side.BUY, 1), protection=stop)
+    assert again.memory.position == 0
 
 
-def test_an_exit_leaves_the_oldest_entries_whatever_is_entered_with_it() -> None:
+@pytest.mark.parametrize(
+    ("after", "position"),
+    [
+        ("entry", "3"),  # of the sale nothing was there any more, and 3 were bought
+        ("sale", "3"),  # it was sold for what the stop had left of it
+        ("second", "1"),
+        (None, "1"),
+        ("of before", "1"),
+    ],
+)
+def test_what_was_decided_before_a_stop_was_heard_of_is_counted_on_what_it_has_left(
+    after: str | None, position: str
+) -> None:
+    """The executor had sold all when the sale came: the strategy took itself for out of 3."""
+    one = decided(
+        "0",
+        named("entry", entry(1)),
+        named("sale", sale(2, 2, 2)),
+        named("second", decision(3, Side.BUY, 3)),
+    )
+    late = msgspec.structs.replace(acted("-2"), after=None if after is None else OrderKey(after))
+
+    one.stop_acted(late)
+
+    assert one.memory.position == Decimal(position)
+
+
+def test_where_the_market_is_shown_again_a_stop_has_acted_after_all_that_was_decided() -> None:
+    """It is shown there first, however fast the executor was."""
+    one = decided("0", named("entry", entry(1)), decision(2, Side.BUY, 1), from_ledger=False)
+
+    one.stop_acted(msgspec.structs.replace(acted("-2"), after=OrderKey("entry")))
+
+    assert one.memory.position == 1
+
+
+def test_one_that_turns_around_has_left_what_was_there_though_its_entry_brings_nothing() -> None:
+    turned = msgspec.structs.replace(sale(1, 3, 1), protection=STOP)
+    one = decided("1", named("entry", turned))
+    assert one.memory.position == -2
+
+    update = msgspec.structs.replace(told_of("entry", OrderState.CANCELED, "1.5"), side=Side.SELL)
+    one.update(msgspec.structs.replace(update, quantity=Decimal(3)))
+
+    assert one.memory.position == Decimal("-0.5")
+
+
+def test_what_follows_an_entry_is_remembered_while_it_is_open_and_no_longer() -> None:
+    many = [one for at in range(200) for one in (decision(at, Side.BUY, 1), sale(at, 1, 1))]
+    one = decided("0", named("entry", entry(1)), *many)
+    assert len(one.memory.courses[BTC].steps) == 401
+
+    one.update(told_of("entry", OrderState.CANCELED, "0"))
+
+    assert one.memory.position == 0
+    assert len(one.memory.courses[BTC].steps) <= 64
+
+
+@pytest.mark.parametrize(("held", "filled", "after"), [("1", "0", "0"), ("1", "1.5", "0.5")])
+def test_an_exit_that_an_earlier_process_left_open_leaves_what_its_entries_bring(
+    held: str, filled: str, after: str
+) -> None:
+    """An entry of 2 and an exit of 1 are open; the ledger counts both as filled."""
     memory = new_memory(0)
-    stop = Protection(stop_loss=Decimal(1))
-    first = entry(1, stop)
-    out = msgspec.structs.replace(decision(2, Side.SELL, 1), leaves=Decimal(1))
-    second = entry(3, stop)
+    left = [told_of("entry", OrderState.ACCEPTED, "0")]
+    memory.begin_with([BTC], {BTC: Decimal(held)}, -1, left, {OrderKey("entry")})
+    memory.from_ledger = True
+    one = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
 
-    memory.decided_on([first], {BTC: Decimal(1)})
-    memory.decided_on([out, second], {BTC: Decimal(1)})
+    one.update(told_of("entry", OrderState.CANCELED, filled))
 
-    assert [one.left for one in memory.protected.values()] == [Decimal(1), Decimal(0)]
+    assert one.memory.position == Decimal(after)
 
 
 def test_an_order_without_a_stop_counts_as_filled_whatever_becomes_of_it() -> None:

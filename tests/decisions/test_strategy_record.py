@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from decisions.believed import Course, Step
 from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
-from decisions.strategy_memory import Protected, StrategyMemory, new_memory
+from decisions.strategy_memory import StrategyMemory, new_memory
 from decisions.strategy_record import memory_in, packed_memory
 from decisions.strategy_wide import Snapshot, WideMemory
 from messages.errors import CodecError
@@ -54,7 +55,9 @@ def full() -> StrategyMemory:
             restoring=True,
         ),
         managed=managed(),
-        protected={OrderKey("e"): Protected(BTC, P, P)},
+        courses={
+            BTC: Course(P, [Step(OrderKey("e"), P, is_open=True), Step(OrderKey("x"), -P, P)])
+        },
         from_ledger=True,
     )
 
