@@ -207,7 +207,7 @@ class StopDesk:
         what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"
         log.info("a stop acted: {} for {}: {}", what, intent.strategy_id, stop.why)
         acted = _acted(stop, intent.order_key, change, intent.decided_at_ns)
-        after = self.book.decided_last((stop.strategy_id, stop.symbol))
+        after = self.book.decided_last.of((stop.strategy_id, stop.symbol))
         self._tell(msgspec.structs.replace(acted, after=after))
 
     def _tell(self, message: StopActed) -> None:

@@ -17,18 +17,19 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exit_book import rest_of
+from decisions.last_decided import LastDecided
 from decisions.open_parts import OpenParts
 from decisions.order_keys import exit_key
-from decisions.risk_exit import done_by
-from decisions.stop_exits import KnownOrder, leaves
+from decisions.risk_exit import done_by, fees_in
+from decisions.stop_exits import KnownOrder, exit_of, leaves
+from decisions.stop_shares import StopShares
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_S, OrderKey, StrategySymbol, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import Fill, OrderIntent
 from messages.stops import Stop, StopState
-from messages.values import OrderState, OrderType, Side, TimeInForce
+from messages.values import OrderState, Side
 
 RETRY_NS = 60 * NS_PER_S
 """How long, on the market's clock, no exit is tried after one that failed; doubled with each that
@@ -50,6 +51,7 @@ class StopBook:
         self.entry_of: dict[OrderKey, OrderKey] = {}
         """By the key of an exit."""
         self._parts = OpenParts()
+        self._shares = StopShares()
         self._filled: dict[OrderKey, Decimal] = {}
         self._sold: dict[OrderKey, Decimal] = {}
         self._first_fill: dict[OrderKey, int] = {}
@@ -58,8 +60,8 @@ class StopBook:
         self._left_over: dict[OrderKey, Decimal] = {}
         """What a position counts as left by exits that did not leave it. Below nothing where it
         counts less: of an exit that is open since before its process, what was sent."""
-        self._decided_last: dict[StrategySymbol, OrderIntent] = {}
-        """What strategies decided last of what was claimed here."""
+        self.decided_last = LastDecided()
+        """Of what strategies decided by themselves."""
         self._changed: dict[OrderKey, Stop] = {}
         self._looked: set[OrderKey] = set()
 
@@ -79,9 +81,13 @@ class StopBook:
         What fees have taken of exits, filled or open, is not in it.
         `told`: how much of its position a strategy counts as left by which exit, unsigned.
         """
-        self._parts.load(exposure, open_orders)
+        known = sorted(open_orders, key=lambda order: order.decided_at_ns)
+        self._parts.load(exposure, known)
         for stop in stops:
             self._load(stop, lookup, fills_of, told or {})
+        for order in known:
+            unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
+            self._share(order, unfilled, order.decided_at_ns)
 
     def _load(
         self,
@@ -120,26 +126,36 @@ class StopBook:
 
         `decided` is what was decided, where less is sent.
         """
-        self._parts.claimed(intent, decided)
         if intent.order_key not in self.entry_of:
-            self._strategy_decided(intent)
+            self.decided_last.claimed(intent)
+            fees = NOTHING if decided is None else fees_in(intent.reason)
+            self._share(intent, EXACT.add(min(intent.quantity, intent.leaves), fees))
+        self._parts.claimed(intent, decided)
         stop = stop_of(intent)
         if stop is not None:
             self._filled[stop.entry_key] = NOTHING
             self._put(stop)
 
-    def _strategy_decided(self, intent: OrderIntent) -> None:
-        """Remember it, but not what follows an exit, or has waited for its entry: that is older."""
-        place = intent.strategy_id, intent.symbol
-        last = self._decided_last.get(place)
-        is_newer = last is None or intent.decided_at_ns >= last.decided_at_ns
-        if is_newer and rest_of(intent.reason) is None:
-            self._decided_last[place] = intent
+    def _share(
+        self, exit_: OrderIntent | KnownOrder, quantity: Decimal, decided_at_ns: int | None = None
+    ) -> None:
+        """See whose coins a strategy leaves; `decided_at_ns`: None where that is now.
 
-    def decided_last(self, place: StrategySymbol) -> OrderKey | None:
-        """Give the newest decision of a strategy that was claimed; None where nobody knows."""
-        last = self._decided_last.get(place)
-        return None if last is None else last.order_key
+        What a stop has acted on before, its strategy counts as left already.
+        """
+        place, key = (exit_.strategy_id, exit_.symbol), exit_.order_key
+        mine = [
+            stop
+            for stop in self.stops.values()
+            if _place(stop) == place
+            and stop.side is not exit_.side
+            and _is_armed(stop, decided_at_ns)
+        ]
+        if not mine or quantity <= NOTHING or key in self.entry_of:
+            return
+        there = EXACT.subtract(self._parts.held(place, mine[0].side), self.protects(place))
+        protected = {stop.entry_key: self._left(stop, self._sent(stop)) for stop in mine}
+        self._shares.claimed(key, place, quantity, there, protected)
 
     def refused(self, key: OrderKey) -> None:
         """Learn that an exit was refused, and never will be sent."""
@@ -170,7 +186,19 @@ class StopBook:
             if step.undone is not None:
                 follows = step.part.is_part and state is OrderState.FILLED
                 self._exit_ended(entry, step.undone, follows=follows)
+        for one, quantity in self._shares.filled(key, step.more):
+            self._release(one, quantity)
+        if step.undone is not None:
+            self._shares.ended(key)
         self._shrink(step.part.place)
+
+    def _release(self, entry: OrderKey, quantity: Decimal) -> Decimal:
+        """Take from a stop what its strategy has left, at most what there is; give that."""
+        stop = self.stops.get(entry)
+        taken = NOTHING if stop is None else min(quantity, self.protected(stop))
+        if stop is not None and taken > NOTHING:
+            self._put(msgspec.structs.replace(stop, released=EXACT.add(stop.released, taken)))
+        return taken
 
     def _exit_ended(self, entry: OrderKey, unfilled: Decimal, *, follows: bool) -> None:
         if unfilled:
@@ -198,11 +226,8 @@ class StopBook:
             total = sum(map(self.protected, mine), start=NOTHING)
             excess = EXACT.subtract(total, there)
             for stop in sorted(mine, key=_has_acted):
-                taken = min(max(excess, NOTHING), self.protected(stop))
-                if taken:
-                    excess = EXACT.subtract(excess, taken)
-                    released = EXACT.add(stop.released, taken)
-                    self._put(msgspec.structs.replace(stop, released=released))
+                taken = self._release(stop.entry_key, max(excess, NOTHING))
+                excess = EXACT.subtract(excess, taken)
                 self._end_if_done(stop.entry_key)
 
     def _end_if_done(self, key: OrderKey) -> None:
@@ -307,23 +332,7 @@ class StopBook:
         self.entry_of[key] = stop.entry_key
         # If it fails, the pause before the next one counts from now.
         self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key), looked_at_ns=at_ns))
-        assert stop.acted_price is not None
-        return OrderIntent(
-            order_key=key,
-            account=stop.account,
-            strategy_id=stop.strategy_id,
-            symbol=stop.symbol,
-            side=Side.SELL if stop.side is Side.BUY else Side.BUY,
-            order_type=OrderType.MARKET,
-            time_in_force=TimeInForce.GTC,
-            quantity=quantity,
-            limit_price=None,
-            reference_price=stop.acted_price,
-            decided_at_ns=at_ns,
-            ts_created_ns=created_ns,
-            reason=f"{stop.why} [protects {stop.entry_key}]",
-            leaves=quantity,
-        )
+        return exit_of(stop, key, quantity, at_ns, created_ns)
 
     # ------------------------------------------------------------ what is there
 
@@ -338,6 +347,15 @@ class StopBook:
         mine = (self.protected(stop) for stop in self.stops.values() if _place(stop) == place)
         return sum(mine, start=NOTHING)
 
+    def _sent(self, stop: Stop) -> Decimal:
+        """Give what its own exits may fill yet."""
+        return sum((part.leaving for part in self._parts.among(stop.exits)), start=NOTHING)
+
+    def _left(self, stop: Stop, by_itself: Decimal) -> Decimal:
+        """Give what it protects and nobody else is leaving."""
+        being_left = EXACT.add(by_itself, self._shares.of(stop.entry_key))
+        return EXACT.subtract(self.protected(stop), being_left)
+
     def due(self, stop: Stop) -> Decimal:
         """Give the quantity that an exit of this stop may trade now.
 
@@ -346,9 +364,8 @@ class StopBook:
         under_way = (
             EXACT.subtract(part.decided, part.filled) for part in self._parts.among(stop.exits)
         )
-        own = sum(under_way, start=NOTHING)
-        free = self._parts.free(_place(stop), stop.side)
-        return min(EXACT.subtract(self.protected(stop), own), free)
+        left = self._left(stop, sum(under_way, start=NOTHING))
+        return min(left, self._parts.free(_place(stop), stop.side))
 
     def is_held_up(self, stop: Stop) -> bool:
         """Whether something is to be left, and all of it stands in orders of the strategy's own."""
@@ -427,6 +444,13 @@ def _seen(stop: Stop, event: MarketEvent, first_fill_ns: int, told: str) -> Stop
 
 def _has_acted(stop: Stop) -> bool:
     return stop.state is StopState.ACTED
+
+
+def _is_armed(stop: Stop, at_ns: int | None) -> bool:
+    """Whether it was there, and had not acted, at that moment; None: now."""
+    if at_ns is None:
+        return not _has_acted(stop)
+    return stop.placed_at_ns < at_ns and not (_has_acted(stop) and stop.acted_at_ns <= at_ns)
 
 
 def _place(stop: Stop) -> StrategySymbol:

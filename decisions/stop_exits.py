@@ -1,4 +1,4 @@
-"""What exits of a stop have left, as a ledger holds them, and what their strategy counts of it."""
+"""The exits of a stop: what they are, what they have left, and what their strategy counts of it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -9,8 +9,9 @@ from decisions.risk_exit import done_by, fees_in
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
+from messages.orders import OrderIntent
 from messages.stops import Stop
-from messages.values import OrderState
+from messages.values import OrderState, OrderType, Side, TimeInForce
 
 
 class KnownOrder(OrderLike, Protocol):
@@ -23,6 +24,29 @@ class KnownOrder(OrderLike, Protocol):
 
 Orders = Mapping[OrderKey, KnownOrder]
 """By their keys: the entries of stops, and their exits."""
+
+
+def exit_of(
+    stop: Stop, key: OrderKey, quantity: Decimal, at_ns: TimestampNs, created_ns: TimestampNs
+) -> OrderIntent:
+    """Give the exit of a stop that has acted."""
+    assert stop.acted_price is not None
+    return OrderIntent(
+        order_key=key,
+        account=stop.account,
+        strategy_id=stop.strategy_id,
+        symbol=stop.symbol,
+        side=Side.SELL if stop.side is Side.BUY else Side.BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=quantity,
+        limit_price=None,
+        reference_price=stop.acted_price,
+        decided_at_ns=at_ns,
+        ts_created_ns=created_ns,
+        reason=f"{stop.why} [protects {stop.entry_key}]",
+        leaves=quantity,
+    )
 
 
 def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:

@@ -1,0 +1,131 @@
+"""Whose coins an exit is of: a stop leaves what it protects, and nothing that was bought later."""
+
+from decimal import Decimal
+
+import pytest
+
+from decisions.stop_book import StopBook
+from messages.orders import OrderIntent
+from messages.stops import StopState
+from messages.values import OrderState, Protection, Side
+from tests.decisions.test_stop_book import ENTRY, LEFT, WHOLE, entered, order, trade
+from tests.decisions.test_stop_book_model import BTC, ONE, PLACE, ZERO, Row
+
+LATER = order(5, Side.BUY, WHOLE)
+OWN_STOP = Protection(stop_loss=Decimal(50))
+
+
+def leave(second: int, quantity: Decimal = WHOLE) -> OrderIntent:
+    return order(second, Side.SELL, quantity, leaves=quantity)
+
+
+def buy(book: StopBook, intent: OrderIntent) -> None:
+    book.claimed(intent)
+    book.moved_to(intent.order_key, intent.quantity, OrderState.FILLED, ())
+
+
+def look(book: StopBook, second: int, price: str = "94") -> list[OrderIntent]:
+    exits = []
+    for intent in book.look(trade(second, price), ENTRY.ts_created_ns):
+        book.claimed(intent)
+        exits.append(intent)
+    return exits
+
+
+@pytest.mark.parametrize("stop", [None, OWN_STOP])
+def test_while_its_strategy_leaves_what_it_protects_a_stop_leaves_nothing_else(
+    stop: Protection | None,
+) -> None:
+    """It sold what was bought since, which stood in no order."""
+    book = entered()
+    own = leave(3)
+    book.claimed(own)
+    buy(book, order(5, Side.BUY, WHOLE, protection=stop))
+
+    assert look(book, 7) == []
+    (held_up, *_) = book.stops.values()
+    assert held_up.state is StopState.ACTED
+    assert book.is_held_up(held_up)
+
+    book.moved_to(own.order_key, WHOLE, OrderState.FILLED, ())
+    assert ENTRY.order_key not in book.stops
+    assert book.protects(PLACE) == (WHOLE if stop else 0)
+    assert look(book, 9) == []
+
+
+def test_what_that_exit_does_not_leave_the_stop_does() -> None:
+    book = entered()
+    own = leave(3)
+    book.claimed(own)
+    buy(book, LATER)
+    book.moved_to(own.order_key, Decimal("0.4"), OrderState.EXPIRED, ())
+
+    assert [one.quantity for one in look(book, 7)] == [Decimal("0.6")]
+
+
+def test_a_strategy_leaves_first_what_no_stop_protects() -> None:
+    book = entered()
+    buy(book, LATER)
+    book.claimed(leave(6))
+
+    assert [one.quantity for one in look(book, 7)] == [WHOLE]
+
+
+def test_and_of_two_exits_the_second_leaves_what_one_does() -> None:
+    book = entered()
+    buy(book, LATER)
+    book.claimed(leave(6))
+    book.claimed(leave(7, Decimal("0.4")))
+
+    assert [one.quantity for one in look(book, 8)] == [Decimal("0.6")]
+
+
+def test_what_a_stop_has_acted_on_its_strategy_leaves_last() -> None:
+    """Its strategy counts that as left already."""
+    book = entered()
+    (failed,) = look(book, 3)
+    book.moved_to(failed.order_key, ZERO, OrderState.REJECTED, ())
+    buy(book, order(5, Side.BUY, WHOLE, protection=OWN_STOP))
+    book.claimed(leave(70))
+
+    assert [one.quantity for one in look(book, 100)] == [WHOLE]
+    (younger,) = [one for one in book.stops.values() if one.entry_key != ENTRY.order_key]
+    assert book.due(younger) == 0
+
+
+@pytest.mark.parametrize("decided_at", [3, 6])
+def test_after_a_restart_it_is_so_again(decided_at: int) -> None:
+    """An exit that was decided before the second entry leaves nothing of that one."""
+    own = leave(decided_at)
+    first, second = ENTRY, order(5, Side.BUY, WHOLE, protection=OWN_STOP)
+    book = entered()
+    buy(book, second)
+    stops = book.taken_changes()
+    rows = {
+        one.order_key: Row(
+            order_key=one.order_key,
+            side=one.side,
+            quantity=WHOLE,
+            decided_at_ns=one.decided_at_ns,
+            leaves=one.leaves,
+            state=OrderState.SENT if one is own else OrderState.FILLED,
+            filled_quantity=ZERO if one is own else WHOLE,
+        )
+        for one in (first, second, own)
+    }
+    again = StopBook()
+    known = [rows[own.order_key]]
+    again.load(stops, {(ONE, BTC): WHOLE}, known, lambda _: rows, lambda _: [])
+
+    assert look(again, 7) == []
+    assert [one.quantity for one in look(again, 8, "49")] == [WHOLE]
+
+
+def test_what_fees_have_taken_of_an_exit_is_left_of_the_same_stop() -> None:
+    book = entered()
+    own = order(3, Side.SELL, LEFT, leaves=WHOLE, reason=f"out; of {WHOLE}, fees have left {LEFT}")
+    book.claimed(own, WHOLE)
+    buy(book, LATER)
+    book.moved_to(own.order_key, LEFT, OrderState.FILLED, ())
+
+    assert book.stops == {}
