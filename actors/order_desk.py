@@ -15,11 +15,11 @@ from actors.gateway import Gateway
 from actors.late_fills import LateFills
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part
+from actors.order_records import follow_open, new_order
 from actors.risk_books import RiskBooks
 from actors.tidying import Tidying
 from decisions.order_wishes import UNWANTED
-from decisions.risk import RiskState, follow_order
+from decisions.risk import RiskState
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
@@ -184,7 +184,7 @@ class OrderDesk:
         if was_unsettled and entry.order_key not in self.orders.unsettled:
             self._risk.unsettled = self.orders.unsettled_symbols()
         if self._risk.open_orders is not None:
-            follow_order(*open_part(entry), self._risk, entry.strategy_id)
+            follow_open(entry, self._risk)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         keys = [claim.intent.order_key for claim in claims if claim.sent]

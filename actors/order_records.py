@@ -6,13 +6,14 @@ from decimal import Decimal
 import msgspec
 
 from decisions.order_keys import client_order_id
+from decisions.risk import RiskState, follow_order
 from decisions.risk_exit import fees_in
 from exchanges.protocol import NewOrder
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.ids import OrderKey, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
 from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderReport, OrderUpdate
-from messages.values import OrderState, Side
+from messages.values import OrderState
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
 
@@ -170,7 +171,9 @@ def price_of(event: MarketEvent) -> Decimal:
     return (event.bid_price + event.ask_price) / 2
 
 
-def open_part(entry: LedgerEntry) -> tuple[OrderKey, Symbol, Side, Decimal]:
-    """Give what of an order may still fill, as the risk gate follows it."""
+def follow_open(entry: LedgerEntry, risk: RiskState) -> None:
+    """Let the risk gate follow what of an order may still fill."""
     unfilled = EXACT.subtract(held_quantity(entry), entry.filled_quantity)
-    return entry.order_key, entry.symbol, entry.side, unfilled
+    fees = NOTHING if entry.decided_quantity is None else fees_in(entry.reason)
+    key, symbol, side = entry.order_key, entry.symbol, entry.side
+    follow_order(key, symbol, side, unfilled, risk, entry.strategy_id, fees)

@@ -10,9 +10,9 @@ from decimal import Decimal
 import msgspec
 
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import open_part
+from actors.order_records import follow_open
 from decisions.account import record
-from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill, write_off
+from decisions.risk import RiskLimits, RiskState, release, saw_fill, write_off
 from decisions.risk_equity import (
     EquityBook,
     SidedFill,
@@ -65,7 +65,7 @@ class RiskBooks:
         else:
             self._risk.equity = rebuild_equity(self._all_fills())
         for entry in self._orders.being_asked_for():
-            follow_order(*open_part(entry), self._risk, entry.strategy_id)
+            follow_open(entry, self._risk)
             self._orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
 
     def _written_off(self) -> dict[tuple[StrategyId, Symbol], Decimal]:

@@ -19,7 +19,7 @@ from decisions.replacing import (
     without,
 )
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
-from decisions.risk_exit import NOTHING_HELD, Before, before_exit, may_wait, rest_of_exit
+from decisions.risk_exit import NOTHING_HELD, Before, before_exit, fees_in, may_wait, rest_of_exit
 from messages.exact import NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.learning import learn
@@ -287,7 +287,7 @@ def _judge_new(
         accept(fitted, state)
         return Claim(intent=fitted, fingerprint=fingerprint, before=before)
     rest = rest_of_exit(intent, fitted, state)
-    accept(fitted, state)
+    accept(fitted, state, fees_in(fitted.reason))
     return Claim(
         intent=fitted,
         fingerprint=fingerprint,

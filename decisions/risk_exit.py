@@ -13,7 +13,7 @@ import msgspec
 
 from decisions.order_like import MaybeFitted
 from decisions.risk_limits import Refusal, RiskLimits
-from decisions.risk_state import RiskState, entering, free_to_leave, sellable
+from decisions.risk_state import RiskState, entering, free_to_leave, sellable, to_write_off
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey
 from messages.orders import OrderIntent
@@ -156,7 +156,12 @@ def _cut(intent: OrderIntent, there: Decimal, how: str) -> OrderIntent:
 def _held(intent: OrderIntent, state: RiskState) -> Decimal:
     """Give what its strategy holds that it could leave, open orders as if they filled."""
     held = state.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
-    return max(held if intent.side is SELL else held.copy_negate(), NOTHING)
+    there = held if intent.side is SELL else held.copy_negate()
+    return max(EXACT.subtract(there, _gone(intent, state)), NOTHING)
+
+
+def _gone(intent: OrderIntent, state: RiskState) -> Decimal:
+    return to_write_off(intent.symbol, state, intent.strategy_id)
 
 
 def _coming(intent: OrderIntent, state: RiskState) -> dict[OrderKey, Decimal]:
@@ -174,10 +179,14 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
     if limits.allow_short or intent.side is not SELL or grid is None or state.flows is None:
         return intent
     place = intent.strategy_id, intent.symbol
-    own, everyones = state.flows.fees_of, state.flows.base_fees
+    own = state.flows.fees_of.get(place, NOTHING)
+    everyones = state.flows.base_fees.get(intent.symbol, NOTHING)
+    of_all = to_write_off(intent.symbol, state)
     left = min(
-        _left(intent, free_to_leave(*place, SELL, state), own.get(place, NOTHING)),
-        _left(intent, sellable(intent.symbol, state), everyones.get(intent.symbol, NOTHING)),
+        _left(
+            intent, free_to_leave(*place, SELL, state), EXACT.subtract(own, _gone(intent, state))
+        ),
+        _left(intent, sellable(intent.symbol, state), EXACT.subtract(everyones, of_all)),
     )
     if left >= intent.quantity:
         return intent

@@ -34,6 +34,9 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Base currency, unsigned."""
     strategy_id: StrategyId | None = None
     """Whose; None where it was not kept, as in journals of before."""
+    fees: Decimal = NOTHING
+    """What fees had taken of an exit: once it has filled, that is written off, so that it is no
+    other exit's meanwhile."""
 
 
 class RiskState(msgspec.Struct, kw_only=True):
@@ -68,8 +71,8 @@ class RiskState(msgspec.Struct, kw_only=True):
     nothing is refused for it."""
 
 
-def accept(intent: OrderIntent, state: RiskState) -> None:
-    """Count an order that is claimed.
+def accept(intent: OrderIntent, state: RiskState, fees: Decimal = NOTHING) -> None:
+    """Count an order that is claimed; `fees` are what they had taken of an exit.
 
     That is its exposure, its place in the last minute, its being open, and, if it adds risk,
     its moment.
@@ -88,6 +91,7 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
             side=intent.side,
             unfilled=intent.quantity,
             strategy_id=intent.strategy_id,
+            fees=fees,
         )
 
 
@@ -143,6 +147,7 @@ def follow_order(
     unfilled: Decimal,
     state: RiskState,
     strategy_id: StrategyId | None = None,
+    fees: Decimal = NOTHING,
 ) -> None:
     """Say what of an order may still fill: 0 once it is filled or ended. Safe to repeat.
 
@@ -153,7 +158,7 @@ def follow_order(
         return
     if unfilled:
         state.open_orders[order_key] = OpenOrder(
-            symbol=symbol, side=side, unfilled=unfilled, strategy_id=strategy_id
+            symbol=symbol, side=side, unfilled=unfilled, strategy_id=strategy_id, fees=fees
         )
     else:
         state.open_orders.pop(order_key, None)
@@ -233,8 +238,20 @@ def sellable(symbol: Symbol, state: RiskState) -> Decimal:
     left = filled(symbol, state)
     for order in (state.open_orders or {}).values():
         if order.symbol == symbol and order.side is SELL:
-            left = EXACT.subtract(left, order.unfilled)
+            left = EXACT.subtract(left, EXACT.add(order.unfilled, order.fees))
     return left
+
+
+def to_write_off(
+    symbol: Symbol, state: RiskState, strategy_id: StrategyId | None = None
+) -> Decimal:
+    """Give what fees had taken of exits that are open: of one strategy, or of all."""
+    mine = (
+        order.fees
+        for order in (state.open_orders or {}).values()
+        if order.symbol == symbol and strategy_id in {None, order.strategy_id}
+    )
+    return sum(mine, start=NOTHING)
 
 
 def entering(
@@ -260,8 +277,9 @@ def free_to_leave(
     held = EXACT.multiply(
         state.held_by.get((strategy_id, symbol), NOTHING), Decimal(-exit_side.sign)
     )
-    coming = sum(entering(strategy_id, symbol, exit_side, state).values(), start=NOTHING)
-    return max(EXACT.subtract(held, coming), NOTHING)
+    gone = to_write_off(symbol, state, strategy_id)
+    not_there = sum(entering(strategy_id, symbol, exit_side, state).values(), start=gone)
+    return max(EXACT.subtract(held, not_there), NOTHING)
 
 
 def reach(intent: OrderIntent, state: RiskState) -> Decimal:

@@ -279,6 +279,40 @@ def test_what_fees_took_of_an_exit_that_filled_is_held_by_nobody(bought: RiskSta
     assert bought.flows.bought[BTC] == bought.flows.base_fees[BTC] == 0
 
 
+def opened(state: RiskState, out: OrderIntent) -> OrderIntent:
+    """An exit is made to fit, and claimed."""
+    fits = fit_exit(out, SPOT, state)
+    accept(fits, state, fees_in(fits.reason))
+    return fits
+
+
+def test_what_fees_took_of_an_exit_that_is_open_is_no_other_exits_to_sell() -> None:
+    """Of a strategy that could not buy all that it wanted, it was written off with both."""
+    state = account()
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC")
+    first = opened(state, leaving("0.01", "0.01"))
+    assert first.quantity == Decimal("0.00999")
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC")
+
+    second = opened(state, leaving("0.03", "0.03"))
+
+    assert (second.quantity, fees_in(second.reason)) == (Decimal("0.00999"), Decimal("0.00001"))
+    for one in (first, second):
+        write_off(one.strategy_id, BTC, fees_in(one.reason), state)
+    assert state.held_by[StrategyId("s"), BTC] == state.exposure[BTC] == 0
+
+
+def test_nor_is_it_another_strategys() -> None:
+    state = account()
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC")
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC", "other")
+    opened(state, leaving("0.01", "0.01"))
+
+    another = msgspec.structs.replace(leaving("0.01", "0.01"), strategy_id=StrategyId("other"))
+
+    assert opened(state, another).quantity == Decimal("0.00999")
+
+
 def test_after_a_round_trip_an_exit_of_a_buy_that_was_refused_is_refused(bought: RiskState) -> None:
     """It was sent as what the fee had taken: coins that were there before."""
     left(bought, "0.01")
