@@ -68,11 +68,15 @@ class ExitDesk:
         if self._is_live:
             if not self._book.has_begun:
                 self._begin(ledger)
-            self._book.recover(ledger.lookup)
+            known = ledger.lookup(self._book.named)
+            if not ctx.fenced:  # else the book is its successor's, and the answer is of before
+                self._book.recover(known)
 
     def _begin(self, ledger: Ledger) -> None:
-        others = (one for one in ledger.open_entries() if not self._is_anothers(one))
+        others = [one for one in ledger.open_entries() if not self._is_anothers(one)]
         left = self._noted.of_an_earlier_process()
+        if self._ctx.fenced:
+            return
         self._book.begin(others, self._risk.held_by, left.waiting)
         for waiting in left.waiting:
             logger.bind(actor=self._ctx.path, order_key=waiting.order_key).warning(

@@ -38,7 +38,6 @@ _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 Grids = Mapping[Symbol, Instrument]
 Prices = Mapping[Symbol, tuple[Decimal, TimestampNs]]
 """The last of each symbol, and of when."""
-Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
 
 
 class MovingOrder(OrderLike, Protocol):
@@ -201,9 +200,16 @@ class ExitBook:
         why = f"{order.state} ({order.state_reason})" if order.state_reason else str(order.state)
         self._fails(leaving.exit, leaving.of, missing, why)
 
-    def recover(self, lookup: Lookup) -> None:
-        """Go on after an incarnation that may have died between a decision and its commit."""
-        known = lookup([*self._leaving, *self.waiting.named, *self._before.named])
+    @property
+    def named(self) -> list[OrderKey]:
+        """The keys of which a ledger must be asked, to go on after another incarnation."""
+        return [*self._leaving, *self.waiting.named, *self._before.named]
+
+    def recover(self, known: Mapping[OrderKey, MovingOrder]) -> None:
+        """Go on after an incarnation that may have died between a decision and its commit.
+
+        `known` are the rows that there are of those that are `named`.
+        """
         self.waiting.recover(known)
         sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,15 +17,15 @@ from actors.strategy import Kept, StrategyActor
 from actors.thread_runtime import ThreadRuntime
 from decisions.strategy import new_memory
 from messages.errors import ActorUnavailable
-from messages.ids import NS_PER_MS, NS_PER_S, AccountId, Epoch, StrategyId
+from messages.ids import NS_PER_MS, NS_PER_S, AccountId, Epoch, OrderKey, StrategyId
 from messages.market import Tick
 from messages.orders import SubmitDone
 from messages.stops import StopActed
 from messages.values import OrderState as S
 from messages.values import Side
-from persistence.ledger import SqliteLedger
+from persistence.ledger import LedgerEntry, SqliteLedger
 from strategies.protocol import Decision, Strategy, market_order
-from tests.actors.exit_path import answer_of, leave, path, sold, with_most
+from tests.actors.exit_path import answer_of, answer_one, leave, path, sold, with_most
 from tests.actors.live_feed.desk import Line
 from tests.actors.order_path import BTC, OrderPath, key_of
 from tests.actors.stopped_path import AGE_NS, Stopped
@@ -201,6 +202,46 @@ def test_what_follows_an_exit_is_sold_though_the_executor_is_given_up_between_tw
             desk.after(1)
 
     assert sum(Decimal(quantity) for quantity, _ in sold(desk)) == 2
+
+
+class Asked(SqliteLedger):
+    """Its answer to the question of an exit takes long, once, and meets something meanwhile."""
+
+    about: ClassVar[list[OrderKey]] = []
+    meanwhile: ClassVar[list[Callable[[], object]]] = []
+
+    def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
+        found = super().lookup(keys)
+        if self.meanwhile and set(self.about) & set(keys):
+            self.meanwhile.pop()()
+        return found
+
+
+def test_an_executor_that_comes_back_with_an_old_answer_takes_nothing_from_its_successor(
+    tmp_path: Path,
+) -> None:
+    """By that answer the further order was not there: it followed once more."""
+    desk = path(tmp_path, open_ledger=lambda: Asked(tmp_path / "ledger.db"))
+    with_most(desk, "0.4")
+    desk.tell(desk.intent(0, quantity=Decimal(1)))
+    desk.fills(0, "1", S.FILLED)
+    leave(desk, 1)
+
+    def goes_on() -> None:
+        desk.runtime.fence(desk.cell)
+        desk.start()
+        desk.tell(desk.answer(desk.gateway.asked[-1], answer_of(desk, key_of(1), S.FILLED, "0.4")))
+
+    Asked.about, Asked.meanwhile = [key_of(1)], [goes_on]
+    desk.runtime.start(desk.cell)
+    desk.rest()
+    desk.tell(desk.intent(2, quantity=Decimal(5)))
+    desk.fills(2, "5", S.FILLED)
+    desk.after(1)
+    while answer_one(desk, Random(0), fails=False):
+        desk.after(1)
+
+    assert sum(Decimal(quantity) for quantity, _ in sold(desk)) == 1
 
 
 def test_a_feed_that_comes_back_from_a_slow_connection_leaves_its_successors_open() -> None:

@@ -97,7 +97,7 @@ def test_one_that_was_judged_and_never_durable_is_given_again_by_another_name() 
     (part,) = due(book)
     claimed(book, part)
 
-    book.recover(lambda _: {})
+    book.recover({})
 
     (again,) = due(book)
     assert again.quantity == part.quantity
@@ -109,7 +109,7 @@ def test_one_that_was_given_and_never_judged_is_given_again() -> None:
     book.moved(entry("0.5"))
     due(book)
 
-    book.recover(lambda _: {})
+    book.recover({})
 
     assert sizes(due(book)) == ["0.2"]
 
@@ -120,7 +120,7 @@ def test_one_that_is_durable_is_not_given_again() -> None:
     (part,) = due(book)
     claimed(book, part)
 
-    book.recover(lambda _: {part.order_key: Order(part.order_key, S.SENT, Decimal(0))})
+    book.recover({part.order_key: Order(part.order_key, S.SENT, Decimal(0))})
 
     assert due(book) == []
 
@@ -129,7 +129,7 @@ def test_nothing_follows_a_decision_that_was_never_durable() -> None:
     """Who decided it decides it again."""
     book = with_an_exit_of("0.3")
 
-    book.recover(lambda _: {})
+    book.recover({})
     book.moved(entry("1", S.FILLED))
 
     assert due(book) == []
