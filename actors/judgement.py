@@ -28,7 +28,8 @@ class Judge:
 
     `halt_reason` says why nothing may be sent; empty while it may. `not_replacing` says why a
     decision does not take another order's place, or is not wanted any more; `bought_before` how
-    much there is for an exit that has waited. `seen` outlives incarnations: the last price of each
+    much there is for an exit that has waited, `spoken_for` how much its strategy's stops are to
+    leave. `seen` outlives incarnations: the last price of each
     symbol and its time, so that a decision which an earlier one left to be judged is not refused
     for a market that nobody has seen.
     """
@@ -45,11 +46,13 @@ class Judge:
         halt_reason: Callable[[], str],
         not_replacing: Callable[[OrderIntent], Refusal | None],
         bought_before: Callable[[OrderKey], Decimal | None],
+        spoken_for: Callable[[OrderIntent], Decimal],
         seen: dict[Symbol, tuple[Decimal, TimestampNs]],
     ) -> None:
         self._ctx, self._ledger, self._limits, self._risk = ctx, ledger, limits, risk
         self._max_age_ns, self._stages, self._halt_reason = max_age_ns, stages, halt_reason
         self._not_replacing, self._bought_before = not_replacing, bought_before
+        self._spoken_for = spoken_for
         self._replayed = max_age_ns is None
         # A ledger that was restored does not know what was sent after its copy was taken.
         not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
@@ -77,9 +80,11 @@ class Judge:
         self._count_recent(intents, known)
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self._ctx.utc_ns()
-        exits = [intent.order_key for intent in intents if intent.leaves]
-        there = ((key, self._bought_before(key)) for key in exits)
+        exits = [intent for intent in intents if intent.leaves]
+        there = ((one.order_key, self._bought_before(one.order_key)) for one in exits)
         self._risk.bought_before = {key: much for key, much in there if much is not None}
+        spoken = (((one.strategy_id, one.symbol), self._spoken_for(one)) for one in exits)
+        self._risk.spoken_for = {place: much for place, much in spoken if much}
         marks = NO_MARKS if self._replayed else self._marks
         replaced = self._replaced(intents)
         seen = None

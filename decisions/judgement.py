@@ -93,6 +93,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     instruments: dict[Symbol, Instrument]
     bought_before: dict[OrderKey, Decimal] = {}
     """Of exits that have waited, or follow another: what there is for each."""
+    spoken_for: list[tuple[StrategyId, Symbol, Decimal]] = []
     replaced: dict[OrderKey, First] = {}
     not_replacing: dict[OrderKey, Refusal] = {}
     """Decisions that do not take another's place, or are wanted no more, by their own keys."""
@@ -145,6 +146,7 @@ def seen_now(
         fees_of=[] if state.flows is None else _places(state.flows.fees_of, symbols),
         instruments=_of(state.instruments, symbols),
         bought_before=dict(state.bought_before),
+        spoken_for=_places(state.spoken_for, symbols),
         replaced={key: _first(one) for key, one in replaced.items()},
         not_replacing=dict(not_replacing),
     )
@@ -220,6 +222,7 @@ def _state_in(seen: Seen) -> RiskState:
         risk_added_at=dict(seen.risk_added_at),
         market_at=dict(seen.market_at),
         bought_before=dict(seen.bought_before),
+        spoken_for={(who, symbol): much for who, symbol, much in seen.spoken_for},
         now_ns=seen.now_ns,
         equity=seen.equity or EquityBook(),
         flows=_flows(seen),

@@ -62,8 +62,7 @@ def before_exit(intent: OrderIntent, state: RiskState) -> Before | None:
     """Give what there is for an exit, which `state` does not count yet; None of any other order."""
     if not intent.leaves or state.open_orders is None:
         return None
-    free = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
-    return Before(free=free, entering=_coming(intent, state))
+    return Before(free=_free(intent, state), entering=_coming(intent, state))
 
 
 def rest_of_exit(intent: OrderIntent, fitted: OrderIntent, state: RiskState) -> Decimal:
@@ -133,9 +132,16 @@ def _fit_to_filled(intent: OrderIntent, state: RiskState) -> OrderIntent:
     own = state.bought_before.get(intent.order_key)
     if own is None and not _coming(intent, state):
         return intent
-    there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
-    there = there if own is None else min(own, there)
+    free = _free(intent, state)
+    there = free if own is None else min(own, free)
     return intent if intent.leaves <= there else _cut(intent, there, "filled")
+
+
+def _free(intent: OrderIntent, state: RiskState) -> Decimal:
+    """Give what has filled and is nobody else's to leave: no other order's, and no stop's."""
+    place = intent.strategy_id, intent.symbol
+    free = free_to_leave(*place, intent.side, state)
+    return max(EXACT.subtract(free, state.spoken_for.get(place, NOTHING)), NOTHING)
 
 
 def _trades_at_once(intent: OrderIntent) -> bool:

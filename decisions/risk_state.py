@@ -60,6 +60,9 @@ class RiskState(msgspec.Struct, kw_only=True):
     bought_before: dict[OrderKey, Decimal] = msgspec.field(default_factory=dict)
     """Of exits that have waited, or follow another: what there is for each. The executor sets it
     before it asks."""
+    spoken_for: dict[tuple[StrategyId, Symbol], Decimal] = msgspec.field(default_factory=dict)
+    """What stops have acted on and have in no order yet, which their strategies count as left. The
+    executor sets it before it asks, but not for an exit of a stop."""
     now_ns: TimestampNs | None = None
     """The executor's clock, which it sets before it asks. None: each decision's own moment,
     as in a replay, where the market's clock waits."""

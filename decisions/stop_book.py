@@ -141,15 +141,15 @@ class StopBook:
     ) -> None:
         """See whose coins a strategy leaves; `decided_at_ns`: None where that is now.
 
-        What a stop has acted on before, its strategy counts as left already.
+        What a stop has acted on comes last: its strategy counts that as left already.
         """
         place, key = (exit_.strategy_id, exit_.symbol), exit_.order_key
         mine = [
             stop
-            for stop in self.stops.values()
+            for stop in sorted(self.stops.values(), key=_has_acted)
             if _place(stop) == place
             and stop.side is not exit_.side
-            and _is_armed(stop, decided_at_ns)
+            and (decided_at_ns is None or stop.placed_at_ns < decided_at_ns)
         ]
         if not mine or quantity <= NOTHING or key in self.entry_of:
             return
@@ -367,6 +367,25 @@ class StopBook:
         left = self._left(stop, sum(under_way, start=NOTHING))
         return min(left, self._parts.free(_place(stop), stop.side))
 
+    def spoken_for(self, intent: OrderIntent) -> Decimal:
+        """Give what stops are yet to leave that their strategy counts as left, and no exit of its.
+
+        That is what has acted and stands in no order now; nothing of that for an exit of a stop.
+        """
+        if intent.order_key in self.entry_of:
+            return NOTHING
+        place = intent.strategy_id, intent.symbol
+        mine = (stop for stop in self.stops.values() if _has_acted(stop) and _place(stop) == place)
+        return sum(map(self._spoken_for, mine), start=NOTHING)
+
+    def _spoken_for(self, stop: Stop) -> Decimal:
+        told = self._left_over.get(stop.entry_key, NOTHING)
+        for part in self._parts.among(stop.exits):
+            told = EXACT.add(
+                told, EXACT.subtract(part.decided, EXACT.add(part.filled, part.leaving))
+            )
+        return max(min(told, self._left(stop, self._sent(stop))), NOTHING)
+
     def is_held_up(self, stop: Stop) -> bool:
         """Whether something is to be left, and all of it stands in orders of the strategy's own."""
         if any(self._parts.among(stop.exits)) or self.due(stop) > NOTHING:
@@ -444,13 +463,6 @@ def _seen(stop: Stop, event: MarketEvent, first_fill_ns: int, told: str) -> Stop
 
 def _has_acted(stop: Stop) -> bool:
     return stop.state is StopState.ACTED
-
-
-def _is_armed(stop: Stop, at_ns: int | None) -> bool:
-    """Whether it was there, and had not acted, at that moment; None: now."""
-    if at_ns is None:
-        return not _has_acted(stop)
-    return stop.placed_at_ns < at_ns and not (_has_acted(stop) and stop.acted_at_ns <= at_ns)
 
 
 def _place(stop: Stop) -> StrategySymbol:

@@ -281,3 +281,20 @@ def test_what_follows_an_exit_is_no_decision_of_its_own(desk: Told) -> None:
     desk.price("94")
 
     assert {one.after for one in desk.told} == {key_of(2)}
+
+
+def test_an_exit_while_its_entry_fills_leaves_nothing_that_a_stop_is_yet_to_leave(
+    desk: Told,
+) -> None:
+    """Its strategy counts both as left: one of them was left by nobody, and told by nobody."""
+    desk.enter()
+    desk.price("94").answers(S.REJECTED)
+    desk.tell(desk.intent(1))
+    desk.tell(desk.intent(2, side=Side.SELL, leaves=Decimal(1)))
+    assert key_of(2) not in desk.orders(), "it waits for the second entry"
+
+    desk.fills(1, "1", S.FILLED)
+    assert desk.order(2).state is S.SENT
+    desk.after(60).price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.REJECTED), (Side.SELL, "1", S.SENT)]

@@ -95,6 +95,7 @@ STATES = st.builds(
     risk_added_at=st.dictionaries(SYMBOLS, MOMENTS),
     market_at=st.dictionaries(SYMBOLS, MOMENTS),
     bought_before=st.dictionaries(KEYS, SMALL),
+    spoken_for=st.dictionaries(st.tuples(st.just(StrategyId("one")), SYMBOLS), SMALL),
     now_ns=maybe(MOMENTS),
     equity=EQUITY,
     flows=maybe(
@@ -231,6 +232,7 @@ def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:
     kept |= {
         "held_by",
         "bought_before",
+        "spoken_for",
         "now_ns",
         "equity",
         "instruments",

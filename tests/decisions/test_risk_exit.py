@@ -140,6 +140,31 @@ def test_while_an_entry_fills_what_has_filled_is_left_and_the_rest_follows() -> 
     )
 
 
+def test_while_its_entry_fills_it_leaves_nothing_that_a_stop_is_to_leave() -> None:
+    """Its strategy counts that as left, beside what it leaves itself."""
+    state = RiskState(open_orders={})
+    accept(order(Side.BUY, "1", 1), state)
+    follow_order(order(Side.BUY, "1", 1).order_key, BTC, Side.BUY, Decimal(0), state)
+    accept(order(Side.BUY, "2", 2), state)
+    state.spoken_for[StrategyId("s"), BTC] = Decimal("0.7")
+
+    out = fit_exit(leaving("2", "2"), SPOT, state)
+
+    assert out.quantity == Decimal("0.3")
+    before = before_exit(leaving("2", "2"), state)
+    assert before is not None
+    assert before.free == Decimal("0.3")
+
+
+def test_with_nothing_to_come_it_leaves_that_too() -> None:
+    state = RiskState(open_orders={})
+    accept(order(Side.BUY, "1", 1), state)
+    follow_order(order(Side.BUY, "1", 1).order_key, BTC, Side.BUY, Decimal(0), state)
+    state.spoken_for[StrategyId("s"), BTC] = Decimal("0.7")
+
+    assert fit_exit(leaving("1", "1"), SPOT, state).quantity == 1
+
+
 def test_one_that_has_waited_leaves_what_was_bought_before_it() -> None:
     state = RiskState(open_orders={}, instruments={BTC: GRID})
     accept(order(Side.BUY, "1"), state)

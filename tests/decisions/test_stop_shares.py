@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from decisions.stop_book import StopBook
@@ -129,3 +130,31 @@ def test_what_fees_have_taken_of_an_exit_is_left_of_the_same_stop() -> None:
     book.moved_to(own.order_key, LEFT, OrderState.FILLED, ())
 
     assert book.stops == {}
+
+
+def test_what_a_stop_has_told_and_not_left_is_no_exits_of_its_strategy() -> None:
+    book, own = entered(), leave(70)
+    (failed,) = look(book, 3)
+    assert book.spoken_for(own) == 0, "it stands in an order"
+    book.take_position_change(failed)
+
+    book.moved_to(failed.order_key, Decimal("0.4"), OrderState.EXPIRED, ())
+
+    assert book.spoken_for(own) == Decimal("0.6")
+    (again,) = look(book, 100)
+    assert book.spoken_for(again) == book.spoken_for(own) == 0
+
+
+def test_nor_is_what_follows_an_order_of_the_stop() -> None:
+    """The venue takes no more in one: all of it was told with the first."""
+    book = entered()
+    (whole,) = book.look(trade(3, "94"), ENTRY.ts_created_ns)
+    part = msgspec.structs.replace(
+        whole, quantity=Decimal("0.4"), reason="; of 1, the venue takes 0.4 in one order"
+    )
+    book.claimed(part, WHOLE)
+    assert book.spoken_for(leave(5)) == Decimal("0.6")
+
+    book.moved_to(part.order_key, Decimal("0.4"), OrderState.FILLED, ())
+
+    assert book.spoken_for(leave(5)) == Decimal("0.6")
