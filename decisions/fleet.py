@@ -127,6 +127,8 @@ class BotMemory(msgspec.Struct, kw_only=True):
     begun_with: str = ""
     """The fingerprint of its config and its strategies' files as its last process was started;
     empty while none was."""
+    begun_after: str = ""
+    """What stood in `status.json` then: the word of a process before it, whatever its pid."""
 
 
 learn(BotMemory)

@@ -18,6 +18,7 @@ import psutil
 
 from messages.errors import WatchkeeperError
 from ops.fleet.config import BotSpec
+from ops.fleet.facts import is_word_of
 from ops.run_files import LOCK, STATUS
 from ops.run_state import read_object, read_regular
 
@@ -39,6 +40,8 @@ class BotProcess:
         self.was_told = False
         """Whether this orchestrator has asked the process that runs to end."""
         self.was_killed = False
+        self.before = ""
+        """The last word of the process before; see `ops.fleet.facts.word_of`."""
         self.unlimited = ""
         """Which of its limits the kernel does not keep, and why; empty where it keeps all."""
 
@@ -141,7 +144,7 @@ class BotProcess:
         status = read_object(Path(self.spec.run_dir) / STATUS)
         ended = status.get("ended")
         code = ended.get("exit_code") if isinstance(ended, dict) else None
-        return code if status.get("pid") == pid and isinstance(code, int) else None
+        return code if is_word_of(status, pid, self.before) and isinstance(code, int) else None
 
     def _limit(self, process: psutil.Process) -> None:
         """Set what the kernel is to keep it to; each on its own, and what it refuses is known."""

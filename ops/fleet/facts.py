@@ -33,9 +33,9 @@ class BotEyes:
     ) -> None:
         self._run_dir, self._monotonic_ns = run_dir, monotonic_ns
         self._room = room or room_of
-        self._before: tuple[object, object] | None = None
+        self.before = ""
         """The last word of the process before: a pid can come again."""
-        self._word: tuple[object, object] = (None, None)
+        self._word = ""
         self._word_at_ns = monotonic_ns()
         self._counted: tuple[int, int] | None = None
         self._error_rate = 0.0
@@ -44,9 +44,13 @@ class BotEyes:
         """When the disk was last seen full: silence counts from then on, once there is room."""
 
     def begin(self, *, is_new: bool) -> None:
-        """Its process is about to be started, or has just been found."""
-        self._before = _word(read_object(self._run_dir / STATUS)) if is_new else None
-        self._word, self._counted, self._error_rate = (None, None), None, 0.0
+        """Its process is about to be started, or has just been found.
+
+        For one that was found the word `before` it stays the one that was known.
+        """
+        if is_new:
+            self.before = word_of(read_object(self._run_dir / STATUS))
+        self._word, self._counted, self._error_rate = "", None, 0.0
         self._begun_ns = self._monotonic_ns()
 
     def away(self, ns: int) -> None:
@@ -68,7 +72,7 @@ class BotEyes:
         up_s = (now_ns - max(self._begun_ns, could_ns)) / NS_PER_S
         if not status:
             return BotFacts(is_running=True, up_s=up_s, is_disk_full=is_full)
-        word = _word(status)
+        word = word_of(status)
         if word != self._word:
             self._word, self._word_at_ns = word, now_ns
         return BotFacts(
@@ -87,7 +91,7 @@ class BotEyes:
     def _status(self, pid: int) -> dict[str, Any]:
         """Give what this very process says; nothing when that is of the process before."""
         status = read_object(self._run_dir / STATUS)
-        return status if status.get("pid") == pid and _word(status) != self._before else {}
+        return status if is_word_of(status, pid, self.before) else {}
 
     def _measures(
         self, status: Mapping[str, Any], summary: Mapping[str, Any]
@@ -139,8 +143,16 @@ def is_of_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool
     return abs(begun - started) < NS_PER_S
 
 
-def _word(status: Mapping[str, Any]) -> tuple[object, object]:
-    return status.get("captured_at_ns"), status.get("started_at_ns")
+def word_of(status: Mapping[str, Any]) -> str:
+    """Name what a process says at one moment; empty where nothing is said."""
+    moments = (status.get("captured_at_ns"), status.get("started_at_ns"))
+    plain = (one if isinstance(one, int | float | str) else None for one in moments)
+    return " ".join(map(ascii, plain))[:_LONGEST] if status else ""
+
+
+def is_word_of(status: Mapping[str, Any], pid: int, before: str) -> bool:
+    """Whether process `pid` says this, and not one `before` it that had the same number."""
+    return status.get("pid") == pid and word_of(status) != before
 
 
 def _table(value: object) -> dict[str, Any]:

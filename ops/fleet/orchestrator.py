@@ -214,7 +214,7 @@ class Orchestrator:
             self._say("adopted", bot=bot.spec.bot, pid=pid)
             bot.eyes.begin(is_new=False)
         else:
-            bot.eyes.begin(is_new=True)
+            bot.begin()
             try:
                 bot.process.start()
             except WatchkeeperError as error:

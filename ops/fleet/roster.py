@@ -38,6 +38,12 @@ class Bot:
         """Be of this spec; nothing of it runs yet, as far as is known."""
         self.spec = spec
         self.process, self.eyes = BotProcess(spec), BotEyes(Path(spec.run_dir))
+        self.process.before = self.eyes.before = self.memory.begun_after
+
+    def begin(self) -> None:
+        """Note, as it is about to be started, what stands there: no word of it."""
+        self.eyes.begin(is_new=True)
+        self.memory.begun_after = self.process.before = self.eyes.before
 
     def differs(self, spec: BotSpec) -> bool:
         """Whether this spec, or what its files have in them now, is not what it was begun with."""

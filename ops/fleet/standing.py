@@ -17,7 +17,7 @@ import psutil
 from decisions.fleet import BotMemory, Phase
 from messages.exact import is_sane_signed
 from messages.ids import NS_PER_S
-from ops.fleet.facts import is_of_process
+from ops.fleet.facts import is_of_process, is_word_of
 from ops.run_files import METRICS_SUMMARY, STATUS
 from ops.run_state import read_object
 
@@ -42,6 +42,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     pid: int | None
     exit: str | None = None
+    begun_after: str = ""
+    """The last word of the process before; see `ops.fleet.facts.word_of`."""
 
 
 def seen_of(bot: str, run_dir: str, memory: BotMemory, pid: int | None, exit_: str | None) -> Seen:
@@ -56,6 +58,7 @@ def seen_of(bot: str, run_dir: str, memory: BotMemory, pid: int | None, exit_: s
         warnings=tuple(memory.warnings),
         pid=pid,
         exit=exit_,
+        begun_after=memory.begun_after,
     )
 
 
@@ -111,7 +114,8 @@ def bot_row(seen: Seen, at_ns: int) -> Row:
 def of_process(seen: Seen) -> dict[str, Any]:
     """Give the last word of the very process that runs; nothing of one before it."""
     status = read_object(Path(seen.run_dir) / STATUS)
-    return status if seen.pid is not None and status.get("pid") == seen.pid else {}
+    is_its = seen.pid is not None and is_word_of(status, seen.pid, seen.begun_after)
+    return status if is_its else {}
 
 
 def _totals(rows: Sequence[Row]) -> dict[str, Any]:

@@ -78,6 +78,33 @@ def test_a_bot_that_was_perhaps_never_told_to_end_is_told_before_it_is_killed(
         assert len(said.of("killed")) == is_deaf
 
 
+def test_what_stood_there_before_its_start_is_no_word_of_it_for_the_next_orchestrator_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: list[BotSpec]
+) -> None:
+    """In a container that is started anew pids are what they were."""
+    rule = '[[rule]]\nmeasure = "drawdown"\nover = 5\nact = "park"\n'
+    path = fleet_file(tmp_path, "one", more=rule)
+    with stub(tmp_path / "runs" / "one") as bot:
+        bot.says(pnl={"USDT": {"drawdown": "9"}}, ended={"exit_code": 0, "at_ns": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(BotProcess, "adopt", lambda _: None)
+            with open_fleet(path) as orchestrator:
+                orchestrator.step()
+                assert len(starts) == 1, "and this bot is what was started"
+                left_by_a_kill(orchestrator)
+        with open_fleet(path) as after:
+            after.step()
+            memory = after.memories["one"]
+            assert (memory.phase, memory.speaks) == (Phase.RUNNING, False)
+            bot.process.kill()
+            bot.gone()
+            left_by_a_kill(after)
+            with open_fleet(path) as last:
+                last.step()
+                assert last.memories["one"].phase is Phase.WAITING
+                assert "it left no word" in last.memories["one"].why
+
+
 def test_a_pid_that_another_process_has_by_now_is_neither_taken_up_nor_signalled(
     tmp_path: Path, starts: list[BotSpec]
 ) -> None:

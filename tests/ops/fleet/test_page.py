@@ -7,16 +7,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from messages.errors import ConfigError
 from messages.ids import NS_PER_S
 from ops.fleet.config import FleetConfig, parse_fleet
 from ops.fleet.exposition import fleet_text, merged
+from ops.fleet.facts import word_of
 from ops.fleet.page import page, policy
 from ops.fleet.serving import FleetView, serving
 from ops.fleet.standing import Seen, standing
 from ops.http_server import HttpServer
+from ops.run_state import read_object
 
 NOW_NS = 1_800_000_000 * NS_PER_S
 EVIL = '</script><script>document.title="owned"</script>"} \n\\'
@@ -81,6 +84,16 @@ def test_what_the_process_before_said_is_not_of_this_one(tmp_path: Path) -> None
     for one in (seen(tmp_path, pid=2), seen(tmp_path, pid=None)):
         (row,) = standing("desk", 9, [one], NOW_NS)["bots"]
         assert (row["verdict"], row["ready"], row["pnl"], row["counts"]) == ("", False, {}, {})
+
+
+def test_nor_is_it_where_its_pid_came_again(tmp_path: Path) -> None:
+    """In a container that is started anew pids are what they were."""
+    said(tmp_path, pid=1)
+    before = word_of(read_object(tmp_path / "one" / "status.json"))
+    for word, verdict in ((before, ""), ("", "OK")):
+        one = msgspec.structs.replace(seen(tmp_path, pid=1), begun_after=word)
+        (row,) = standing("desk", 9, [one], NOW_NS)["bots"]
+        assert row["verdict"] == verdict
 
 
 def test_counts_of_the_process_before_are_not_of_this_one(tmp_path: Path) -> None:
