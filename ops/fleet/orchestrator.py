@@ -26,7 +26,6 @@ from decisions.fleet import (
 )
 from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import NS_PER_S
-from ops.fleet.bot_files import fingerprint
 from ops.fleet.config import FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FleetLock
 from ops.fleet.reloading import compare, mistakes
@@ -209,7 +208,7 @@ class Orchestrator:
 
     def _start(self, bot: Bot, now_ns: int) -> None:
         self._last_start_ns = now_ns
-        bot.memory.begun_with = fingerprint(bot.spec.config)  # before the bot reads them
+        bot.note_files()
         if pid := bot.process.adopt():
             self._say("adopted", bot=bot.spec.bot, pid=pid)
             bot.eyes.begin(is_new=False)

@@ -40,6 +40,14 @@ class Bot:
         self.process, self.eyes = BotProcess(spec), BotEyes(Path(spec.run_dir))
         self.process.before = self.eyes.before = self.memory.begun_after
 
+    def note_files(self) -> None:
+        """Note, before its process reads them, what its files have in them: with others it is
+        another bot, of which what was before says nothing."""
+        files = fingerprint(self.spec.config)
+        if self.memory.begun_with not in ("", files):
+            changed(self.memory)
+        self.memory.begun_with = files
+
     def begin(self) -> None:
         """Note, as it is about to be started, what stands there: no word of it."""
         self.eyes.begin(is_new=True)

@@ -117,3 +117,21 @@ def test_a_reload_names_who_is_new_and_who_is_gone(
         assert asked(orchestrator)["text"] == (
             "the fleet file was read again: changed two; begun three; ended one"
         )
+
+
+@pytest.mark.parametrize(("text", "phase"), [(CONFIG, Phase.WAITING), ("oops", Phase.PARKED)])
+def test_what_ran_with_other_files_has_never_run_as_it_is_started_now(
+    own_files: Path, starts: list[BotSpec], text: str, phase: Phase
+) -> None:
+    """Nobody asked for a `reload`: a crash takes the change up, and the start is refused."""
+    own_files.write_text(f"restarts = {{ backoff_min_ms = 0 }}\n{own_files.read_text()}")
+    with stub(own_files.parent / "runs" / "one") as bot, open_fleet(own_files) as orchestrator:
+        running(orchestrator, "one", bot)
+        (own_files.parent / "one.toml").write_text(text)
+        bot.ends(70)
+        until(orchestrator, "one", Phase.WAITING)
+        until(orchestrator, "one", Phase.RUNNING)
+        one = orchestrator._roster.bots["one"]
+        one.process.exit_code = 2
+        orchestrator.step()
+        assert one.memory.phase is phase
