@@ -115,6 +115,8 @@ class BotMemory(msgspec.Struct, kw_only=True):
     """When it was restarted, as far back as the intensity looks."""
     restarts: int = 0
     """All of them."""
+    has_failed: bool = False
+    """Whether it is on its way because something is wrong with it, and not as a person wants it."""
     over_ns: dict[str, int] = {}
     """Since when each rule's measure has been above its bound, by what the rule says."""
     warnings: list[str] = []
@@ -205,6 +207,7 @@ def recall(memory: BotMemory, policy: Policy, now_ns: int) -> None:
 
 def drain(memory: BotMemory, then: Phase, why: str, now_ns: int) -> Do:
     """Begin to end it in order, if it runs; give what is to be done."""
+    memory.has_failed = False
     if memory.phase is Phase.DRAINING:
         memory.then, memory.why = then, why
         return NOTHING
@@ -314,12 +317,14 @@ def _ended(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int, rng:
 def _wait_for_what_is_away(memory: BotMemory, policy: Policy, now_ns: int, rng: Random) -> None:
     """Try again for as long as it takes: it is no crash loop, and a person is told."""
     memory.attempts += 1
+    memory.has_failed = True
     memory.not_before_ns = now_ns + policy.backoff.delay_ns(memory.attempts, rng)
     _enter(memory, Phase.WAITING, _AWAY, now_ns)
 
 
 def _again(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random) -> None:
     memory.attempts += 1
+    memory.has_failed = True
     if not _counts(memory, policy.intensity, now_ns):
         _enter(memory, Phase.PARKED, _too_often(why, policy), now_ns)
         return
@@ -330,7 +335,9 @@ def _again(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random
 def _restart(memory: BotMemory, why: str, policy: Policy, now_ns: int) -> Do:
     if not _counts(memory, policy.intensity, now_ns):
         return drain(memory, Phase.PARKED, _too_often(why, policy), now_ns)
-    return drain(memory, Phase.WAITING, why, now_ns)
+    do = drain(memory, Phase.WAITING, why, now_ns)
+    memory.has_failed = True
+    return do
 
 
 def _counts(memory: BotMemory, intensity: Intensity, now_ns: int) -> bool:

@@ -67,13 +67,14 @@ class FleetAlerts:
 def conditions(bot: str, memory: BotMemory) -> list[Condition]:
     """Give what is wrong with one bot and it does not tell by itself; pure.
 
-    One that a person stopped is as it should be, and of its halt a bot tells.
+    One that a person has ended, or has started anew, is as it should be, and of its halt a bot
+    tells.
     """
     found = []
     if memory.phase is Phase.PARKED:
         said = f"{bot} is parked: {memory.why}"
         found.append(Condition(_RULE, f"{bot} parked", Severity.CRITICAL, said))
-    elif memory.phase in _ON_THE_WAY and (memory.restarts_ns or memory.attempts):
+    elif memory.phase in _ON_THE_WAY and memory.has_failed:
         said = f"{bot} is being restarted: {memory.why}"
         found.append(Condition(_RULE, f"{bot} restarted", Severity.WARNING, said))
     found += [

@@ -1,8 +1,12 @@
 """What a person is told of a fleet's bots, through a real receiver."""
 
+from random import Random
+
+import msgspec
 import pytest
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet import BotFacts, BotMemory, Phase, Policy, drain, judge, started
+from messages.ids import NS_PER_S
 from ops.fleet.alerts import FleetAlerts, conditions
 from tests.ops.receiver import receiver
 
@@ -18,7 +22,7 @@ PARKED = BotMemory(phase=Phase.PARKED, why="more than 5 restarts in 300 s")
         (BotMemory(phase=Phase.WAITING), []),
         (PARKED, ["a is parked: more than 5 restarts in 300 s"]),
         (
-            BotMemory(phase=Phase.WAITING, why="its process ended: exit 70", restarts_ns=[1]),
+            BotMemory(phase=Phase.WAITING, why="its process ended: exit 70", has_failed=True),
             ["a is being restarted: its process ended: exit 70"],
         ),
         (
@@ -30,6 +34,47 @@ PARKED = BotMemory(phase=Phase.PARKED, why="more than 5 restarts in 300 s")
 )
 def test_what_is_wrong_with_a_bot(memory: BotMemory, said: list[str]) -> None:
     assert [one.sentence for one in conditions("a", memory)] == said
+
+
+POLICY = Policy()
+FAILED = BotFacts(is_running=False, exit_code=70)
+WELL_SEEN = BotFacts(is_running=True, said_s=0.5, up_s=100.0)
+SILENT = BotFacts(is_running=True, said_s=99.0, up_s=100.0)
+
+
+def looked_at(*looks: BotFacts) -> BotMemory:
+    """One that was started, and looked at each hour."""
+    memory = BotMemory()
+    started(memory, 0)
+    for hour, facts in enumerate(looks, 1):
+        judge(memory, facts, POLICY, hour * 3_600 * NS_PER_S, Random(1))
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("looks", "sentence"),
+    [
+        ([FAILED], "a is being restarted: its process ended: exit 70"),
+        ([WELL_SEEN, SILENT], "a is being restarted: its last word is 99 s old"),
+    ],
+)
+def test_what_a_person_ends_or_begins_anew_is_no_fault_whatever_once_was(
+    looks: list[BotFacts], sentence: str
+) -> None:
+    """Else each `down` would tell of all that ever crashed."""
+    memory = looked_at(*looks)
+    assert [one.sentence for one in conditions("a", memory)] == [sentence]
+    started(memory, 9_000 * NS_PER_S)
+    for then, why in (
+        (Phase.STOPPED, "a person drained it"),
+        (Phase.WAITING, "the fleet went down"),
+        (Phase.WAITING, "it was changed"),
+    ):
+        ended = msgspec.structs.replace(memory)
+        drain(ended, then, why, 9_001 * NS_PER_S)
+        assert conditions("a", ended) == []
+        judge(ended, FAILED, POLICY, 9_002 * NS_PER_S, Random(1))
+        assert conditions("a", ended) == []
 
 
 @pytest.mark.parametrize(
