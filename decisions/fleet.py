@@ -226,16 +226,19 @@ def person_starts(memory: BotMemory, now_ns: int) -> Do:
     return drain(memory, Phase.WAITING, "a person restarted it", now_ns)
 
 
-def broken(rules: Sequence[Rule], memory: BotMemory, facts: BotFacts, now_ns: int) -> list[Rule]:
-    """Give the rules whose bound has been crossed for long enough; note since when each is."""
+def broken(rules: Sequence[Rule], memory: BotMemory, facts: BotFacts, told_ns: int) -> list[Rule]:
+    """Give the rules whose bound has been crossed for long enough; note since when each is.
+
+    For as long as the bot has said so, up to its last word: what it does not say proves nothing.
+    """
     found, over_ns = [], {}
     for rule in rules:
         value = facts.measures.get(rule.measure)
         if value is None or value <= rule.over:
             continue
         name = f"{rule.measure} {rule.over} {rule.for_s} {rule.act}"
-        over_ns[name] = since_ns = memory.over_ns.get(name, now_ns)
-        if now_ns - since_ns >= rule.for_s * NS_PER_S:
+        over_ns[name] = since_ns = memory.over_ns.get(name, told_ns)
+        if told_ns - since_ns >= rule.for_s * NS_PER_S:
             found.append(rule)
     memory.over_ns = over_ns
     return found
@@ -266,10 +269,11 @@ def _running(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int) ->
     memory.speaks = memory.speaks or facts.said_s is not None
     if why := _hangs(facts, policy):
         if facts.is_disk_full:  # so all bots of that disk are silent together
-            memory.warnings = [_MUTE]
+            memory.warnings, memory.over_ns = [_MUTE], {}
             return NOTHING
         return _restart(memory, why, policy, now_ns)
-    crossed = broken(policy.rules, memory, facts, now_ns)
+    told_ns = now_ns - int((facts.said_s or 0.0) * NS_PER_S)
+    crossed = broken(policy.rules, memory, facts, told_ns)
     memory.warnings = [sentence(rule, facts) for rule in crossed]
     if facts.halt:
         memory.warnings.append(f"{HALTED}: {facts.halt}")

@@ -41,8 +41,10 @@ class Bot:
         self.process.before = self.eyes.before = self.memory.begun_after
 
     def note_files(self) -> None:
-        """Note, before its process reads them, what its files have in them: with others it is
-        another bot, of which what was before says nothing."""
+        """Note what its files have in them before its process reads them.
+
+        With others it is another bot, of which what was before says nothing.
+        """
         files = fingerprint(self.spec.config)
         if self.memory.begun_with not in ("", files):
             changed(self.memory)

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,8 +61,8 @@ def ended(code: int | None) -> BotFacts:
     return BotFacts(is_running=False, exit_code=code)
 
 
-def crossing(measure: Measure, value: float) -> BotFacts:
-    return BotFacts(is_running=True, said_s=0.5, up_s=100.0, measures={measure: value})
+def crossing(measure: Measure, value: float, said_s: float = 0.5) -> BotFacts:
+    return BotFacts(is_running=True, said_s=said_s, up_s=100.0, measures={measure: value})
 
 
 def test_a_new_bot_is_to_be_started() -> None:
@@ -190,6 +191,30 @@ def test_a_rule_waits_until_its_bound_was_crossed_at_a_stretch() -> None:
     assert after(memory, crossing(Measure.ERROR_RATE, 0.5), 20, rules) is Do.DRAIN
     assert memory.then is Phase.WAITING
     assert memory.restarts == 1
+
+
+def test_what_a_bot_does_not_say_any_more_does_not_hold() -> None:
+    """One that stands still for a while has crossed nothing meanwhile, as far as is known."""
+    rules = policy(rules=(Rule(measure=Measure.MARKET_AGE_S, over=30, for_s=10, act=Act.PARK),))
+    memory = running()
+    for second in range(15):
+        facts = crossing(Measure.MARKET_AGE_S, 31, said_s=second)
+        assert after(memory, facts, second, rules) is Do.NOTHING
+    assert after(memory, crossing(Measure.MARKET_AGE_S, 46, said_s=0), 15, rules) is Do.DRAIN
+
+
+def test_a_stretch_ends_where_a_full_disk_makes_a_bot_mute() -> None:
+    """When there is room again its old word stands there until it has said the next."""
+    rules = policy(rules=(Rule(measure=Measure.MARKET_AGE_S, over=30, for_s=60, act=Act.PARK),))
+    memory = running()
+    crossed = crossing(Measure.MARKET_AGE_S, 31, said_s=0)
+    after(memory, crossed, 1, rules)
+    for second in range(2, 3_600, 60):
+        mute = msgspec.structs.replace(crossed, said_s=second, is_disk_full=True)
+        assert after(memory, mute, second, rules) is Do.NOTHING
+    stale = msgspec.structs.replace(crossed, said_s=1)
+    assert after(memory, stale, 3_600, rules) is Do.NOTHING
+    assert memory.phase is Phase.RUNNING
 
 
 def test_parking_goes_before_restarting() -> None:
