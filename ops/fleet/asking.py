@@ -22,7 +22,7 @@ from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_deep import one_line_kept
 from ops.health_text import duration, one_line
 from ops.page_files import write_page
-from ops.run_files import LOG
+from ops.run_files import LOCK, LOG
 from persistence.fleet import FleetStore, Kept
 
 PAGE = "fleet.html"
@@ -48,6 +48,8 @@ def ask(path: Path, verb: str, bot: str, timeout_s: float, *, as_json: bool) -> 
     """
     fleet = load_fleet(path)
     code, said, bots = _asked(fleet, verb, bot, timeout_s)
+    if verb == "down" and code == EXIT_OK and (runs := _still_running(fleet)):
+        code, said = EXIT_FAILED, runs
     if as_json:
         told: dict[str, Any] = {
             "verb": verb,
@@ -71,8 +73,9 @@ def _asked(
     done, lock = _DONE[verb].format(bot=bot), fleet.run_dir / FLEET_LOCK
     answer = _GONE if holder(lock) is None else _answered(fleet, verb, bot, timeout_s)
     if answer == _GONE and verb == "down":
-        _take_down(fleet)
-        return EXIT_OK, done, None
+        if _take_down(fleet, timeout_s):
+            return EXIT_OK, done, None
+        return EXIT_FAILED, f"a bot is not gone after {timeout_s:g} s: it was asked to end", None
     if answer == _GONE:
         up = f"watchkeeper orchestrate up {fleet.path}"
         return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}", None
@@ -162,12 +165,23 @@ def logs(path: Path, bot: str, lines: int) -> int:
     return EXIT_OK
 
 
-def _take_down(fleet: FleetConfig) -> None:
+def _take_down(fleet: FleetConfig, timeout_s: float) -> bool:
+    """End all bots; False: the time is over, and one is left that was asked to end."""
+    deadline = time.monotonic() + timeout_s
     with Orchestrator(fleet, lambda *_, **__: None) as orchestrator:
         orchestrator.end()
-        while not orchestrator.is_over:
-            orchestrator.step()
+        orchestrator.step()
+        while not orchestrator.is_over and time.monotonic() < deadline:
             time.sleep(_POLL_S)
+            orchestrator.step()
+        return orchestrator.is_over
+
+
+def _still_running(fleet: FleetConfig) -> str:
+    """Say which bots run though all were ended: a person has started them, in their directories."""
+    dirs = {spec.bot: spec.run_dir for spec in fleet.bots if holder(Path(spec.run_dir) / LOCK)}
+    stops = "; ".join(f"watchkeeper stop --run-dir {run_dir}" for run_dir in dirs.values())
+    return f"{' and '.join(dirs)} still runs, started by somebody else: {stops}" if dirs else ""
 
 
 def _answered(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> str:

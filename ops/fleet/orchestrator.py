@@ -155,7 +155,7 @@ class Orchestrator:
         """Do what is due for one bot; give whether another may be started in this look."""
         if not self._roster.settle(bot):  # before a start, which is to be of the spec as it is now
             return True
-        pid, memory = bot.process.pid, bot.memory
+        pid, memory = bot.pid_seen(), bot.memory
         bot.process.trim_output()
         if self._is_ending:
             self._do(bot, self._ended_with_fleet(bot, now_ns), now_ns)

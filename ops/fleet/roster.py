@@ -63,6 +63,14 @@ class Bot:
         """Whether the files of this spec have something else in them than it was begun with."""
         return self.memory.begun_with not in ("", fingerprint(spec.config))
 
+    def pid_seen(self) -> int | None:
+        """Give its process; while it is to be off, who runs in its directory all the same."""
+        if self.is_on or self.memory.phase is Phase.WAITING or self.process.pid:
+            return self.process.pid
+        if pid := self.process.adopt():
+            self.eyes.begin(is_new=False)
+        return pid
+
     @property
     def is_on(self) -> bool:
         """Whether a process of it runs, or is being ended."""

@@ -1,0 +1,59 @@
+"""`down` is done when nothing of the fleet runs any more, and not before; who is left is named."""
+
+from pathlib import Path
+
+import pytest
+
+from decisions.fleet import Phase
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
+from ops.fleet.asking import ask
+from ops.fleet.config import BotSpec
+from tests.ops.fleet.fleets import Said, fleet_file, left_by_a_kill, open_fleet, running, until
+from tests.ops.fleet.stubs import stub
+
+
+def down(path: Path, timeout_s: float = 30.0) -> int:
+    return ask(path, "down", "", timeout_s, as_json=False)
+
+
+def test_without_an_orchestrator_it_is_over_when_its_time_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bot may be given long to end; it was asked to, and the next one goes on with it."""
+    path = fleet_file(tmp_path, "one", more="drain_s = 600")
+    with stub(tmp_path / "runs" / "one", is_deaf=True) as bot:
+        with open_fleet(path) as orchestrator:
+            running(orchestrator, "one", bot)
+        assert down(path, timeout_s=0.2) == EXIT_FAILED
+        assert "a bot is not gone after 0.2 s: it was asked to end" in capsys.readouterr().err
+        with open_fleet(path) as orchestrator:
+            assert orchestrator.memories["one"].phase is Phase.DRAINING
+        bot.process.kill()
+        bot.gone()
+        assert down(path) == EXIT_OK
+
+
+def test_a_bot_that_a_person_has_started_is_left_alone_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], starts: list[BotSpec]
+) -> None:
+    path, run_dir = fleet_file(tmp_path, "one"), tmp_path / "runs" / "one"
+    said = Said()
+    with open_fleet(path, said) as orchestrator:
+        with stub(run_dir) as bot:
+            running(orchestrator, "one", bot)
+            orchestrator._store.ask("drain", "one", 1)
+            until(orchestrator, "one", Phase.STOPPED)
+        with stub(run_dir) as by_hand:
+            orchestrator.step()
+            (warning,) = said[-1][1]["warnings"]
+            assert warning == "a process that nobody here started is running in its directory"
+            assert orchestrator.seen[0].pid == by_hand.pid
+            left_by_a_kill(orchestrator)
+            assert down(path) == EXIT_FAILED
+            told = capsys.readouterr().err
+            assert (
+                f"one still runs, started by somebody else: watchkeeper stop --run-dir {run_dir}"
+                in told
+            )
+            assert by_hand.process.poll() is None
+        assert starts == []
