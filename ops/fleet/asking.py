@@ -88,7 +88,7 @@ def _asked(
 
 
 def ps(path: Path, *, as_json: bool) -> int:
-    """Show the bots; 0 all run or ended in order, 1 one is parked or waits, 3 nothing is there."""
+    """Show the bots; 0 all run or ended in order, 1 one does not, 3 nothing is there."""
     fleet = load_fleet(path)
     return _showing(fleet, _row, lambda rows: _show_rows(fleet, rows, as_json=as_json))
 
@@ -100,8 +100,12 @@ def _show_rows(fleet: FleetConfig, rows: list[dict[str, Any]], *, as_json: bool)
         sys.stdout.write(json.dumps({**shown, "bots": rows}, sort_keys=True) + "\n")
     else:
         _print_table(rows, orchestrator)
-    fine = (Phase.RUNNING, Phase.STOPPED)
-    return EXIT_OK if all(row["phase"] in fine for row in rows) else EXIT_FAILED
+    return EXIT_OK if all(map(_is_fine, rows)) else EXIT_FAILED
+
+
+def _is_fine(row: dict[str, Any]) -> bool:
+    """What was noted as running may be gone since: with its machine, or its orchestrator."""
+    return row["phase"] == Phase.STOPPED or (row["phase"] == Phase.RUNNING and bool(row["pid"]))
 
 
 def page(path: Path, out: Path | None, *, as_json: bool) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from decisions.fleet import BotMemory, Phase
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
+from ops.fleet.asking import ps
 from ops.fleet.bots import BotProcess
 from ops.fleet.config import BotSpec, load_fleet
 from ops.fleet.orchestrator import STATE
@@ -103,6 +105,20 @@ def test_what_stood_there_before_its_start_is_no_word_of_it_for_the_next_orchest
                 last.step()
                 assert last.memories["one"].phase is Phase.WAITING
                 assert "it left no word" in last.memories["one"].why
+
+
+def test_who_is_gone_with_its_orchestrator_does_not_run_for_whoever_looks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a power cut: what was noted last is that all run."""
+    path = fleet_file(tmp_path, "one")
+    with stub(tmp_path / "runs" / "one") as bot, open_fleet(path) as orchestrator:
+        running(orchestrator, "one", bot)
+        left_by_a_kill(orchestrator)
+        assert ps(path, as_json=False) == EXIT_OK
+        bot.ends(None)
+        assert ps(path, as_json=False) == EXIT_FAILED
+        assert capsys.readouterr().out.count("no orchestrator is running") == 2
 
 
 def test_a_pid_that_another_process_has_by_now_is_neither_taken_up_nor_signalled(
