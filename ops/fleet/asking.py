@@ -75,7 +75,8 @@ def _asked(
     if answer == _GONE and verb == "down":
         if _take_down(fleet, timeout_s):
             return EXIT_OK, done, None
-        return EXIT_FAILED, f"a bot is not gone after {timeout_s:g} s: it was asked to end", None
+        left = "a bot is not gone, or not noted as gone,"
+        return EXIT_FAILED, f"{left} after {timeout_s:g} s: it was asked to end", None
     if answer == _GONE:
         up = f"watchkeeper orchestrate up {fleet.path}"
         return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}", None
@@ -170,7 +171,7 @@ def logs(path: Path, bot: str, lines: int) -> int:
 
 
 def _take_down(fleet: FleetConfig, timeout_s: float) -> bool:
-    """End all bots; False: the time is over, and one is left that was asked to end."""
+    """End all bots; False: the time is over, and one is left, or could not be written down."""
     deadline = time.monotonic() + timeout_s
     with Orchestrator(fleet, lambda *_, **__: None) as orchestrator:
         orchestrator.end()

@@ -123,7 +123,9 @@ class Orchestrator:
         for bot in self._roster:
             with self._telling_failures(bot.spec.bot):
                 may_start = self._look_at(bot, now_ns, may_start=may_start) and may_start
-        self.is_over = self._is_ending and not any(bot.is_on for bot in self._roster)
+        # What was not written down would be `stopped` for the next: it ended in order, unasked.
+        left = any(bot.is_on or bot.spec.bot in self._failures for bot in self._roster)
+        self.is_over = self._is_ending and not left
 
     def _now_ns(self) -> int:
         """Give UTC, less the time in which this process was stopped and could not look."""

@@ -8,6 +8,7 @@ from decisions.fleet import Phase
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.fleet.asking import ask
 from ops.fleet.config import BotSpec
+from persistence.fleet import FleetStateUnavailable
 from tests.ops.fleet.fleets import Said, fleet_file, left_by_a_kill, open_fleet, running, until
 from tests.ops.fleet.stubs import stub
 
@@ -25,7 +26,7 @@ def test_without_an_orchestrator_it_is_over_when_its_time_is(
         with open_fleet(path) as orchestrator:
             running(orchestrator, "one", bot)
         assert down(path, timeout_s=0.2) == EXIT_FAILED
-        assert "a bot is not gone after 0.2 s: it was asked to end" in capsys.readouterr().err
+        assert "not noted as gone, after 0.2 s: it was asked to end" in capsys.readouterr().err
         with open_fleet(path) as orchestrator:
             assert orchestrator.memories["one"].phase is Phase.DRAINING
         bot.process.kill()
@@ -57,3 +58,31 @@ def test_a_bot_that_a_person_has_started_is_left_alone_and_named(
             )
             assert by_hand.process.poll() is None
         assert starts == []
+
+
+def test_it_is_not_over_before_it_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: list[BotSpec]
+) -> None:
+    """The next would take each bot for one that has ended by itself, and start none."""
+
+    def full(*_: object) -> None:
+        raise FleetStateUnavailable("database or disk is full")
+
+    path, said = fleet_file(tmp_path, "one"), Said()
+    with stub(tmp_path / "runs" / "one") as bot:
+        with open_fleet(path, said) as orchestrator:
+            running(orchestrator, "one", bot)
+            orchestrator.end()
+            with monkeypatch.context() as disk:
+                disk.setattr(orchestrator._store, "keep", full)
+                orchestrator.step()
+                bot.gone()
+                bot.says(ended={"exit_code": 0, "at_ns": 1})
+                orchestrator.step()
+                assert not orchestrator.is_over
+                assert "disk is full" in said.of("failed")[0]["why"]
+            orchestrator.step()
+            assert orchestrator.is_over
+        with open_fleet(path) as after:
+            after.step()
+            assert len(starts) == 1
