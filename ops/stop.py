@@ -28,8 +28,7 @@ def stop(run_dir: Path, timeout_s: float) -> int:
             ask(socket, "stop", timeout_s=patience_s)
             gone = _wait(handle, run_dir, deadline)
     except NoAnswer as problem:
-        sys.stderr.write(f"watchkeeper: nothing to stop in {run_dir}: {problem}\n")
-        return EXIT_NOTHING_THERE
+        return _unasked(run_dir, problem)
     process = f"the process of {run_dir}" if pid is None else f"process {pid}"
     if gone:
         sys.stdout.write(f"stopped {process}\n")
@@ -37,6 +36,21 @@ def stop(run_dir: Path, timeout_s: float) -> int:
     sys.stderr.write(
         f"watchkeeper: {process} was asked to stop and is not gone after {timeout_s:g} s;"
         " it still settles its orders, so look at health before you kill it\n"
+    )
+    return EXIT_FAILED
+
+
+def _unasked(run_dir: Path, problem: NoAnswer) -> int:
+    """Say that nobody is there, or that who is there is silent: that one may trade on."""
+    if problem.gone:
+        sys.stderr.write(f"watchkeeper: nothing to stop in {run_dir}: {problem}\n")
+        return EXIT_NOTHING_THERE
+    then = "send it SIGTERM, or kill it: the next start settles what is open"
+    if isinstance(problem.__cause__, PermissionError):
+        then = "do it as the user that the process is of"
+    sys.stderr.write(
+        f"watchkeeper: the process of {run_dir} does not answer ({problem}), and is not known to"
+        f" end; {then}\n"
     )
     return EXIT_FAILED
 

@@ -1,6 +1,7 @@
 """`stop` waits for the very process that it has asked, however that one counts itself."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,3 +112,19 @@ def test_one_in_a_process_namespace_of_its_own_is_waited_for(tmp_path: Path) -> 
 
         assert (done.returncode, done.stdout) == (0, f"stopped the process of {tmp_path}\n")
         assert process.wait(5) == 0
+
+
+def test_one_that_does_not_answer_is_not_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands still, or is very busy: who is told that nothing is there starts another."""
+    words = ["stop", "--run-dir", str(tmp_path), "--timeout", "0.5"]
+    with serving(tmp_path) as process:
+        process.send_signal(signal.SIGSTOP)
+        code = cli.main(words)
+        process.kill()
+    assert code == 1
+    told = capsys.readouterr().err
+    assert "does not answer (no answer within 0.5 s), and is not known to end" in told
+    assert cli.main(words) == 3
+    assert "nothing to stop" in capsys.readouterr().err
