@@ -242,6 +242,7 @@ class Orchestrator:
             self._answers[request.number] = self._carry_out(request, now_ns)
         self._store.answer(request.number, self._answers[request.number])
         del self._answers[request.number]
+        self._store.tidy()
 
     def _carry_out(self, request: Request, now_ns: int) -> str:
         if request.verb == "reload":

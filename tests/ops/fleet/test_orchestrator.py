@@ -155,6 +155,14 @@ def test_a_wish_is_carried_out_once_though_its_answer_cannot_be_kept(
         assert orchestrator._store.answer_to(number) == OK
 
 
+def test_wishes_of_long_ago_are_forgotten_while_it_runs(tmp_path: Path) -> None:
+    with opened(fleet_of(tmp_path, run_dir="one.toml/no")) as orchestrator:
+        numbers = [orchestrator._store.ask("drain", "nobody", place) for place in range(110)]
+        orchestrator.step()
+        answers = [bool(orchestrator._store.answer_to(number)) for number in numbers]
+        assert answers == [False] * 10 + [True] * 100
+
+
 def test_a_bot_that_cannot_be_started_is_tried_again_after_a_pause(tmp_path: Path) -> None:
     with opened(fleet_of(tmp_path, run_dir="one.toml/no")) as orchestrator:
         orchestrator.step()
