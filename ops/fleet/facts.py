@@ -127,11 +127,16 @@ class BotEyes:
 
 
 def room_of(run_dir: Path) -> int | None:
-    """Give the bytes that fit there, also where it is yet to be made; None: it cannot be told."""
+    """Give the bytes that fit there, also where it is yet to be made; None: it cannot be told.
+
+    None fit where there may be no more files: each of a bot's is written as a new one.
+    """
     try:
         disk = os.statvfs(next(one for one in (run_dir, *run_dir.parents) if one.exists()))
     except (OSError, StopIteration):
         return None
+    if disk.f_files and not disk.f_favail:
+        return 0
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
 
 

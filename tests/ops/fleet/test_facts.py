@@ -1,6 +1,7 @@
 """What is seen of a bot: only of the very process that runs, and by no clock that can jump."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,13 @@ def test_room_is_what_the_kernel_says_and_unknown_where_it_says_nothing(tmp_path
     assert (room_of(tmp_path) or 0) > 0
     assert (room_of(tmp_path / "to" / "be" / "made") or 0) > 0
     assert room_of(Path("/proc")) is None
+
+
+def test_where_there_may_be_no_more_files_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each word of a bot is a new file; a file system that does not count them has none at all."""
+    for files, free, room in ((1_000, 0, 0), (1_000, 1, 4_096_000), (0, 0, 4_096_000)):
+        told = os.statvfs_result((4_096, 4_096, 9_000, 1_000, 1_000, files, free, free, 0, 255))
+        monkeypatch.setattr(os, "statvfs", lambda _, told=told: told)
+        assert room_of(tmp_path) == room
