@@ -223,5 +223,6 @@ def _has_open(pid: int, wanted: os.stat_result) -> bool:
 
 
 def _private(path: Path) -> IO[bytes]:
+    """Open a file anew for its owner alone; a pipe there makes nobody wait."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, 0o600), "wb")
+    return os.fdopen(os.open(path, flags | os.O_NONBLOCK, 0o600), "wb")

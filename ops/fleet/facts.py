@@ -79,7 +79,7 @@ class BotEyes:
             is_running=True,
             said_s=(now_ns - max(self._word_at_ns, could_ns)) / NS_PER_S,
             up_s=up_s,
-            halt=str(_table(status.get("halt")).get("reason", ""))[:_LONGEST],
+            halt=_words(_table(status.get("halt")).get("reason", "")),
             is_disk_full=is_full,
             measures=self._measures(status, read_object(self._run_dir / METRICS_SUMMARY)),
         )
@@ -158,6 +158,11 @@ def word_of(status: Mapping[str, Any]) -> str:
 def is_word_of(status: Mapping[str, Any], pid: int, before: str) -> bool:
     """Whether process `pid` says this, and not one `before` it that had the same number."""
     return status.get("pid") == pid and word_of(status) != before
+
+
+def _words(value: object) -> str:
+    """Give a bot's own words as text that can be written down: half a character cannot."""
+    return str(value)[:_LONGEST].encode(errors="replace").decode()
 
 
 def _table(value: object) -> dict[str, Any]:

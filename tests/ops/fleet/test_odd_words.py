@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from decisions.fleet import BotMemory, Phase
+from messages.errors import WatchkeeperError
 from messages.ids import NS_PER_S
 from ops.fleet.asking import logs, ps
-from ops.fleet.bots import holder
+from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec
 from ops.fleet.orchestrator import STATE
 from ops.run_files import LOCK, LOG, STATUS
 from ops.run_state import read_object, read_regular
 from persistence.fleet import FleetStore, Kept
-from tests.ops.fleet.fleets import fleet_file, json_of, open_fleet, running
+from tests.ops.fleet.fleets import Said, fleet_file, json_of, open_fleet, running
 from tests.ops.fleet.stubs import stub
 
 
@@ -43,6 +44,23 @@ def test_what_a_bot_says_of_its_halt_is_not_written_down_without_end(tmp_path: P
         orchestrator.step()
         (warning,) = orchestrator.memories["one"].warnings
         assert len(warning) < 300
+
+
+def test_half_a_character_keeps_nobody_from_writing_down_how_a_bot_stands(tmp_path: Path) -> None:
+    path, said = fleet_file(tmp_path, "one"), Said()
+    with stub(tmp_path / "runs" / "one") as bot, open_fleet(path, said) as orchestrator:
+        running(orchestrator, "one", bot)
+        bot.says(halt={"reason": "a \ud800 b"})
+        orchestrator.step()
+        assert orchestrator.memories["one"].warnings == ["halted: a ? b"]
+        assert said.of("failed") == []
+
+
+def test_a_pipe_where_its_output_goes_holds_up_no_start_of_another(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / START_OUTPUT)
+    bot = BotProcess(BotSpec(bot="one", config="one.toml", run_dir=str(tmp_path)))
+    with pytest.raises(WatchkeeperError, match="one cannot be started"):
+        bot.start()
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
