@@ -251,6 +251,8 @@ class Orchestrator:
         if bot is None:
             known = ", ".join(self._roster.bots) or "none"
             return f"there is no bot {request.bot} (there are: {known})"
+        if not bot.is_on and bot.pid_seen():  # started by hand, and now a person wants it ended
+            started(bot.memory, now_ns)
         if request.verb == "restart":
             self._do(bot, person_starts(bot.memory, now_ns), now_ns)
             return OK

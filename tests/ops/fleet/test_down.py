@@ -1,4 +1,4 @@
-"""`down` is done when nothing of the fleet runs any more, and not before; who is left is named."""
+"""What ends bots is done when they are gone, and not before; who is left is named."""
 
 from pathlib import Path
 
@@ -86,3 +86,20 @@ def test_it_is_not_over_before_it_is_written_down(
         with open_fleet(path) as after:
             after.step()
             assert len(starts) == 1
+
+
+@pytest.mark.parametrize(("verb", "then"), [("restart", Phase.WAITING), ("drain", Phase.STOPPED)])
+def test_what_a_person_asks_of_a_bot_is_done_with_the_process_that_was_started_by_hand(
+    tmp_path: Path, starts: list[BotSpec], verb: str, then: Phase
+) -> None:
+    path, run_dir = fleet_file(tmp_path, "one"), tmp_path / "runs" / "one"
+    with open_fleet(path) as orchestrator:
+        with stub(run_dir) as bot:
+            running(orchestrator, "one", bot)
+            orchestrator._store.ask("drain", "one", 1)
+            until(orchestrator, "one", Phase.STOPPED)
+        with stub(run_dir) as by_hand:
+            orchestrator._store.ask(verb, "one", 2)
+            orchestrator.step()
+            assert by_hand.gone() == 0
+            until(orchestrator, "one", then)
