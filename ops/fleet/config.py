@@ -69,6 +69,11 @@ def load_fleet(path: Path, *, http: str | None = None) -> FleetConfig:
     Raises:
         ConfigError: with one sentence per mistake.
     """
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:  # nor could what a bot is started with be written down
+        said = f"{str(path.absolute())!a} is not UTF-8 text: give its folders other names"
+        raise ConfigError([said]) from None
     given = {} if http is None else {"http": http}
     return parse_fleet({**document_of(path), **given}, path.absolute())
 

@@ -1,6 +1,7 @@
 """The fleet file: every mistake at once, each by its place, and nothing started of a wrong one."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,12 @@ def test_a_path_that_no_file_can_have_is_a_sentence(tmp_path: Path, key: str) ->
     lines = "".join(f"{name} = {json.dumps(path)}\n" for name, path in paths.items())
     found = problems(tmp_path, f'name = "d"\n[[bot]]\nid = "a"\n{lines}')
     assert all(f"bot[0].{key}" in one and one.isprintable() for one in found)
+
+
+def test_a_folder_whose_name_is_no_text_is_a_sentence(tmp_path: Path) -> None:
+    """Nothing of it can be written down, in `fleet.db` or in a line of `up`."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    (found,) = problems(folder, GOOD)
+    assert "is not UTF-8 text: give its folders other names" in found
+    assert found.isprintable()
