@@ -37,7 +37,8 @@ class BotEyes:
         """The last word of the process before: a pid can come again."""
         self._word = ""
         self._word_at_ns = monotonic_ns()
-        self._counted: tuple[int, int] | None = None
+        self._counted: tuple[int, int] | None = (0, 0)
+        """Of the last summary, handled and failed; None: of one that began before we looked."""
         self._error_rate = 0.0
         self._begun_ns = monotonic_ns()
         self._full_at_ns = 0
@@ -50,7 +51,8 @@ class BotEyes:
         """
         if is_new:
             self.before = word_of(read_object(self._run_dir / STATUS))
-        self._word, self._counted, self._error_rate = "", None, 0.0
+        self._word, self._error_rate = "", 0.0
+        self._counted = (0, 0) if is_new else None
         self._begun_ns = self._monotonic_ns()
 
     def away(self, ns: int) -> None:
@@ -118,7 +120,10 @@ class BotEyes:
         if handled is None or errors is None:
             return None
         now, before = (int(handled), int(errors)), self._counted
-        if before is None or now[0] < before[0] or now[1] < before[1]:
+        if before is None:
+            self._counted = now
+            return None
+        if now[0] < before[0] or now[1] < before[1]:
             before = (0, 0)
         if now != self._counted:
             more, failed = now[0] - before[0], now[1] - before[1]

@@ -88,6 +88,18 @@ def test_the_error_rate_is_of_what_changed_since_the_last_summary(
     assert rates == [0, 0, 0.5, 0.5, 0]
 
 
+def test_of_a_process_that_was_found_what_failed_before_is_no_rate_of_now(
+    tmp_path: Path, eyes: BotEyes
+) -> None:
+    """Else each new orchestrator would act on what was over days ago."""
+    write(tmp_path, "status.json")
+    write(tmp_path, "metrics_summary.json", processed=1_000, errors=900)
+    eyes.begin(is_new=False)
+    assert Measure.ERROR_RATE not in eyes.look(pid=7, exit_code=None).measures
+    write(tmp_path, "metrics_summary.json", processed=1_100, errors=910)
+    assert eyes.look(pid=7, exit_code=None).measures[Measure.ERROR_RATE] == 0.1
+
+
 def test_the_summary_of_the_process_before_is_not_this_ones(tmp_path: Path, eyes: BotEyes) -> None:
     write(tmp_path, "status.json")
     write(tmp_path, "metrics_summary.json", started_at_ns=STARTED - 30 * NS_PER_S, errors=9)
