@@ -70,7 +70,7 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
             except FleetGone as error:
                 say("left", why=str(error))
                 return EXIT_FAILED
-            view.leave(orchestrator.seen)
+            view.leave(orchestrator.seen, orchestrator.fleet.look_s)
             _tell(alerts, orchestrator, say)
             _wait(signals, orchestrator.fleet.look_s)
         say("down", fleet=fleet.name)

@@ -32,6 +32,7 @@ class FleetView:
 
     def __init__(self, fleet: FleetConfig, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._fleet, self._monotonic = fleet, monotonic
+        self._look_s = fleet.look_s
         self._left: tuple[Seen, ...] = ()
         self._left_at: float | None = None
         self._lock = threading.Lock()
@@ -39,8 +40,9 @@ class FleetView:
         self._said: dict[str, dict[str, Any]] = {}
         self._made_at = -_AGE_S
 
-    def leave(self, bots: Iterable[Seen]) -> None:
-        """Leave how the bots stand after a look."""
+    def leave(self, bots: Iterable[Seen], look_s: float | None = None) -> None:
+        """Leave how the bots stand after a look, and how long the next may be away by now."""
+        self._look_s = self._look_s if look_s is None else look_s
         self._left = tuple(bots)
         self._left_at = self._monotonic()
 
@@ -68,7 +70,7 @@ class FleetView:
         if self._left_at is None:
             return "the orchestrator has not looked at its bots yet"
         age_s = self._monotonic() - self._left_at
-        limit_s = max(_LOOKS * self._fleet.look_s, _LEAST_S)
+        limit_s = max(_LOOKS * self._look_s, _LEAST_S)
         if question != "startup" and age_s > limit_s:
             return f"the orchestrator has not looked at its bots for {age_s:.0f} s"
         return ""

@@ -315,6 +315,15 @@ def test_a_loop_that_does_not_come_round_is_not_alive(tmp_path: Path) -> None:
     assert view.probe("startup") == ""
 
 
+def test_a_loop_that_was_told_by_a_reload_to_come_round_less_often_is_alive(tmp_path: Path) -> None:
+    """Else its pod is killed for it, with every bot."""
+    now = [100.0]
+    view = FleetView(fleet_of(tmp_path, look_s=1), monotonic=lambda: now[0])
+    view.leave([], look_s=60)
+    now[0] += 100
+    assert view.probe("live") == ""
+
+
 def test_an_open_address_without_a_token_is_a_mistake_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is open to others"):
         fleet_of(tmp_path, http="0.0.0.0:9465")
