@@ -202,7 +202,7 @@ def recall(memory: BotMemory, policy: Policy, now_ns: int) -> None:
     memory.since_ns = min(memory.since_ns, now_ns)
     memory.not_before_ns = min(memory.not_before_ns, latest_ns)
     memory.restarts_ns = [min(at, now_ns) for at in memory.restarts_ns]
-    memory.over_ns = {name: min(at, now_ns) for name, at in memory.over_ns.items()}
+    memory.over_ns = {}  # nobody knows what was meanwhile: no stretch goes over it
 
 
 def drain(memory: BotMemory, then: Phase, why: str, now_ns: int) -> Do:

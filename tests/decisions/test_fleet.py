@@ -313,6 +313,16 @@ def test_a_clock_that_was_set_back_between_two_orchestrators_holds_nothing_up() 
     assert draining.phase is Phase.STOPPED
 
 
+def test_a_stretch_does_not_go_over_the_time_without_an_orchestrator() -> None:
+    """What it says now, and said hours ago, it need not have said in between."""
+    rules = policy(rules=(Rule(measure=Measure.MARKET_AGE_S, over=30, for_s=60, act=Act.PARK),))
+    memory, crossed = running(), crossing(Measure.MARKET_AGE_S, 31)
+    after(memory, crossed, 1, rules)
+    recall(memory, rules, T0 + 3_600 * NS_PER_S)
+    assert after(memory, crossed, 3_600, rules) is Do.NOTHING
+    assert after(memory, crossed, 3_660, rules) is Do.DRAIN
+
+
 LOOKS = st.lists(
     st.tuples(
         st.sampled_from([GONE, ended(0), ended(2), ended(70), ended(-9), WELL]),
