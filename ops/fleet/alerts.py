@@ -26,6 +26,7 @@ class FleetAlerts:
         self._fleet = fleet
         self._fold = AlertFold(NoticeLimits(calm_s=calm_s))
         self._problems: dict[str, str] = {}
+        self._said = ""
         self._outboxes = [self._outbox(url, place) for place, url in enumerate(urls, 1)]
         for outbox in self._outboxes:
             outbox.start()
@@ -33,7 +34,13 @@ class FleetAlerts:
     @property
     def problem(self) -> str:
         """What could not be delivered, and where; empty when all was."""
-        return "; ".join(f"{name}: {why}" for name, why in self._problems.items())
+        now = self._problems.copy()  # which those who send change
+        return "; ".join(f"{name}: {why}" for name, why in now.items())
+
+    def new_problem(self) -> str:
+        """Give what could not be delivered, once; it turns out on other threads, at any time."""
+        before, self._said = self._said, self.problem
+        return self._said if self._said != before else ""
 
     def look(self, bots: Mapping[str, BotMemory]) -> list[Notice]:
         """Tell what is new in how the bots stand; give what was told."""

@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from decisions.fleet import BotMemory
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts
@@ -53,7 +54,7 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
     signals = _Signals()
     with (
         Orchestrator(fleet, say) as orchestrator,
-        _alerts(fleet, urls) as alerts,
+        _alerts(fleet, urls, say) as alerts,
         serving(fleet, view),
     ):
         say("up", fleet=fleet.name, bots=len(fleet.bots), run_dir=str(fleet.run_dir))
@@ -71,27 +72,32 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
                 say("left", why=str(error))
                 return EXIT_FAILED
             view.leave(orchestrator.seen, orchestrator.fleet.look_s)
-            _tell(alerts, orchestrator, say)
+            tell(alerts, orchestrator.memories, say)
             _wait(signals, orchestrator.fleet.look_s)
         say("down", fleet=fleet.name)
     return EXIT_OK
 
 
 @contextmanager
-def _alerts(fleet: FleetConfig, urls: list[str]) -> Iterator[FleetAlerts]:
+def _alerts(fleet: FleetConfig, urls: list[str], say: Say) -> Iterator[FleetAlerts]:
     alerts = FleetAlerts(fleet.name, urls, fleet.calm_s)
     try:
         yield alerts
     finally:
         alerts.close()
+        _tell_undelivered(alerts, say)
 
 
-def _tell(alerts: FleetAlerts, orchestrator: Orchestrator, say: Say) -> None:
-    before = alerts.problem
-    for notice in alerts.look(orchestrator.memories):
+def tell(alerts: FleetAlerts, bots: Mapping[str, BotMemory], say: Say) -> None:
+    """Tell the addresses what is new, and who reads the lines that too."""
+    for notice in alerts.look(bots):
         say("alert", state=str(notice.state), sentence=notice.sentence)
-    if alerts.problem and alerts.problem != before:
-        say("undelivered", why=alerts.problem)
+    _tell_undelivered(alerts, say)
+
+
+def _tell_undelivered(alerts: FleetAlerts, say: Say) -> None:
+    if problem := alerts.new_problem():
+        say("undelivered", why=problem)
 
 
 def _wait(signals: _Signals, seconds: float) -> None:

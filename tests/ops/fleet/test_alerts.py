@@ -1,5 +1,7 @@
 """What a person is told of a fleet's bots, through a real receiver."""
 
+import socket
+import time
 from random import Random
 
 import msgspec
@@ -8,6 +10,8 @@ import pytest
 from decisions.fleet import BotFacts, BotMemory, Phase, Policy, drain, judge, started
 from messages.ids import NS_PER_S
 from ops.fleet.alerts import FleetAlerts, conditions
+from ops.fleet.command import tell
+from tests.ops.fleet.fleets import LIMIT_S, Said
 from tests.ops.receiver import receiver
 
 WELL = BotMemory(phase=Phase.RUNNING)
@@ -102,3 +106,21 @@ def test_a_parked_bot_is_told_once_and_so_is_its_end() -> None:
 
     assert [one["title"] for one in told] == ["desk: CRITICAL a parked", "desk: over a parked"]
     assert alerts.problem == ""
+
+
+def test_what_cannot_be_delivered_is_a_line_of_up_once_whenever_it_turns_out() -> None:
+    pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
+    said = Said()
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))
+        alerts = FleetAlerts("desk", [f"json://127.0.0.1:{refusing.getsockname()[1]}"], calm_s=0)
+        deadline = time.monotonic() + LIMIT_S
+        while not said.of("undelivered"):
+            tell(alerts, {"a": PARKED}, said)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        for _ in range(3):
+            tell(alerts, {"a": PARKED}, said)
+        alerts.close()
+    assert [len(said.of(event)) for event in ("alert", "undelivered")] == [1, 1]
+    assert "json://127.0.0.1" in said.of("undelivered")[0]["why"]

@@ -79,10 +79,10 @@ def test_it_is_not_over_before_it_is_written_down(
                 bot.gone()
                 bot.says(ended={"exit_code": 0, "at_ns": 1})
                 orchestrator.step()
-                assert not orchestrator.is_over
+                is_over = [orchestrator.is_over]
                 assert "disk is full" in said.of("failed")[0]["why"]
             orchestrator.step()
-            assert orchestrator.is_over
+            assert [*is_over, orchestrator.is_over] == [False, True]
         with open_fleet(path) as after:
             after.step()
             assert len(starts) == 1
