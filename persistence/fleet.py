@@ -1,6 +1,7 @@
 """What an orchestrator must find again after it was killed, and what persons ask of it.
 
-Both lie in one SQLite file: a request that was made while nobody ran is carried out by the next.
+Both lie in one SQLite file: a request that was made while nobody ran is carried out by the next,
+but for `down`, which is of the orchestrator that it was asked of.
 That no bot runs twice does not rest on this file, but on the lock of each run directory.
 """
 

@@ -37,6 +37,7 @@ STATE = "fleet.db"
 OK = "done"
 """Of `reload` with what it did behind it, as JSON."""
 _LEFT = "the orchestrator left before all had ended"
+_BEFORE = "it was asked for before this orchestrator began: ask again"
 
 
 class Orchestrator:
@@ -70,6 +71,7 @@ class Orchestrator:
         run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = FleetLock(run_dir)
         self._store = FleetStore(run_dir / STATE)
+        self._answer_downs(_BEFORE)
         self._roster = Roster(self._store, self._say)
         self._roster.recall(self.fleet, self._now_ns())
         self._apply(self.fleet)
@@ -77,15 +79,19 @@ class Orchestrator:
 
     def close(self) -> None:
         """Give the fleet back. The bots that still run go on."""
-        with self._telling_failures("requests"):
-            for request in self._store.open_requests():
-                if request.verb == "down":  # it would end the next one too
-                    self._store.answer(request.number, OK if self.is_over else _LEFT)
-            self._store.tidy()
+        self._answer_downs(OK if self.is_over else _LEFT)
         self._store.close()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _answer_downs(self, answer: str) -> None:
+        """Take up what would end another orchestrator than the one that it was asked of."""
+        with self._telling_failures("requests"):
+            for request in self._store.open_requests():
+                if request.verb == "down":
+                    self._store.answer(request.number, answer)
+            self._store.tidy()
 
     def __enter__(self) -> Self:
         return self.open()

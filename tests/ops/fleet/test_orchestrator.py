@@ -101,6 +101,19 @@ def test_every_wish_to_go_down_ends_with_the_fleet_and_none_ends_the_next(tmp_pa
         assert [store.answer_to(number) for number in (first, second)] == [OK, OK]
 
 
+def test_a_wish_to_go_down_that_an_orchestrator_was_killed_with_does_not_end_the_next(
+    tmp_path: Path,
+) -> None:
+    """Who starts one by hand after that does not want it down."""
+    (tmp_path / "runs").mkdir()
+    with closing(FleetStore(tmp_path / "runs" / STATE)) as store:
+        number = store.ask("down", "", 1)
+        with opened(fleet_of(tmp_path, run_dir="one.toml/no")) as orchestrator:
+            orchestrator.step()
+            assert not orchestrator.is_over
+            assert store.answer_to(number).startswith("it was asked for before this orchestrator")
+
+
 def test_a_wish_to_go_down_that_was_not_fulfilled_says_so_and_does_not_end_the_next(
     tmp_path: Path,
 ) -> None:
@@ -108,9 +121,8 @@ def test_a_wish_to_go_down_that_was_not_fulfilled_says_so_and_does_not_end_the_n
     run_dir = tmp_path / "runs"
     run_dir.mkdir()
     with closing(FleetStore(run_dir / STATE)) as store:
-        number = store.ask("down", "", 1)
         with opened(fleet_of(tmp_path)):
-            pass
+            number = store.ask("down", "", 1)
         assert store.answer_to(number) == "the orchestrator left before all had ended"
         assert store.open_requests() == []
 
