@@ -13,7 +13,7 @@ import psutil
 
 from decisions.fleet import BotMemory, Phase, ending
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.fleet.bots import START_OUTPUT, BotProcess, holder
+from ops.fleet.bots import CRASH_OUTPUT, START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FLEET_LOCK
 from ops.fleet.orchestrator import OK, STATE, Orchestrator
@@ -30,6 +30,7 @@ Told = TypeVar("Told")
 _POLL_S = 0.1
 _LINE_BYTES, _MOST_BYTES = 1_024, 16_000_000
 """Of a log that is read from its end: so long may lines be on the average, so much may all be."""
+_SAID = (CRASH_OUTPUT, START_OUTPUT, LOG)
 _GONE = "gone"
 """Instead of an answer."""
 _DONE = {
@@ -154,14 +155,14 @@ def _showing(
 
 
 def logs(path: Path, bot: str, lines: int) -> int:
-    """Print the last lines of one bot's log, and what it said when it started."""
+    """Print the last lines of one bot's log, of what it said since it started, and as it died."""
     fleet = load_fleet(path)
     spec = next((one for one in fleet.bots if one.bot == bot), None)
     if spec is None:
         known = ", ".join(one.bot for one in fleet.bots)
         _complain(f"there is no bot {bot} (there are: {known})")
         return EXIT_FAILED
-    tails = {name: _tail(Path(spec.run_dir) / name, lines) for name in (START_OUTPUT, LOG)}
+    tails = {name: _tail(Path(spec.run_dir) / name, lines) for name in _SAID}
     for name, tail in tails.items():
         if tail:
             sys.stdout.write(f"==> {name} <==\n{tail}\n")

@@ -7,6 +7,7 @@ bot that was started twice in a moment of doubt refuses the second start by itse
 
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,9 @@ from ops.run_files import LOCK, STATUS
 from ops.run_state import read_object, read_regular
 
 START_OUTPUT = "start.out"
+CRASH_OUTPUT = "crash.out"
+"""What the last one that was killed, or whose end nobody saw, had said: where the interpreter
+crashed there is no other word, and the next start is a moment later."""
 MOST_OUTPUT = 1_000_000
 """Bytes of it: each warning goes there too, and a bot may run for years."""
 _MB = 1_048_576
@@ -37,6 +41,8 @@ class BotProcess:
         self._process: psutil.Process | None = None
         self.exit_code: int | None = None
         """Of the last process that is over; negative is a signal, None is not known."""
+        self._was_cut_off = False
+        """Whether that one was killed, or left no word of its end."""
         self.was_told = False
         """Whether this orchestrator has asked the process that runs to end."""
         self.was_killed = False
@@ -72,7 +78,8 @@ class BotProcess:
 
     def left(self, pid: int | None) -> None:
         """Read what a process that ended while nobody looked has left as its exit code."""
-        self.exit_code = None if pid is None else self._last_word(pid)
+        if pid is not None:
+            self._over(self._last_word(pid))
 
     def start(self) -> int:
         """Start it and give its pid. Call it only where `adopt` has found nobody.
@@ -83,6 +90,7 @@ class BotProcess:
         run_dir = Path(self.spec.run_dir)
         try:
             run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._set_crash_aside()
             with _private(run_dir / START_OUTPUT) as output:
                 self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
                     _command(self.spec),
@@ -128,6 +136,13 @@ class BotProcess:
                 return times.user + times.system, self._process.memory_info().rss
         return None
 
+    def _set_crash_aside(self) -> None:
+        output = Path(self.spec.run_dir) / START_OUTPUT
+        with contextlib.suppress(OSError):
+            found = output.lstat()
+            if self._was_cut_off and stat.S_ISREG(found.st_mode) and found.st_size:
+                output.replace(output.with_name(CRASH_OUTPUT))
+
     def _found(self) -> int | None:
         self._process = holder(Path(self.spec.run_dir) / LOCK)
         if self._process is None:
@@ -137,6 +152,7 @@ class BotProcess:
 
     def _over(self, code: int | None) -> None:
         self.exit_code, self._child, self._process = code, None, None
+        self._was_cut_off = code is None or code < 0
         self.was_told = self.was_killed = False
 
     def _last_word(self, pid: int) -> int | None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from messages.errors import WatchkeeperError
 from ops.arguments import parser
-from ops.fleet.bots import MOST_OUTPUT, START_OUTPUT, BotProcess, _command, holder
+from ops.fleet.bots import CRASH_OUTPUT, MOST_OUTPUT, START_OUTPUT, BotProcess, _command, holder
 from ops.fleet.config import BotSpec
 from ops.run_dir import RunDir
 
@@ -59,6 +60,31 @@ def test_what_a_bot_says_on_stderr_begins_anew_before_it_fills_the_disk(tmp_path
         assert output.read_bytes() == b""
         file.write(b"and on it goes")
     assert output.read_bytes() == b"and on it goes"
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        ("os.kill(os.getpid(), 11)", b"the last word\n"),
+        ("sys.exit(70)", None),
+        ("sys.exit(0)", None),
+    ],
+)
+def test_what_a_bot_said_as_it_was_killed_outlives_its_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, kept: bytes | None
+) -> None:
+    """Of an interpreter that crashed it is all there is, and the next one begins a moment later."""
+    code = f"import os, sys; print('the last word', file=sys.stderr, flush=True); {end}"
+    monkeypatch.setattr("ops.fleet.bots._command", lambda _: [sys.executable, "-c", code])
+    bot = BotProcess(BotSpec(bot="one", config="one.toml", run_dir=str(tmp_path)))
+    for _ in range(2):
+        bot.start()
+        while bot.pid:
+            time.sleep(0.01)
+    crash = tmp_path / CRASH_OUTPUT
+    assert (crash.read_bytes() if crash.exists() else None) == kept
+    if kept:
+        assert crash.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_bot_of_a_fleet_waits_for_nothing_whatever_its_file_says() -> None:
