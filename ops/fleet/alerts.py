@@ -16,6 +16,7 @@ from ops.alerts import fact_of
 
 CLOSE_S = 5.0
 _RULE = "fleet"
+_PS = "watchkeeper orchestrate ps"
 _ON_THE_WAY = (Phase.WAITING, Phase.DRAINING)
 
 
@@ -47,8 +48,10 @@ class FleetAlerts:
         wrong = [one for name, memory in bots.items() for one in conditions(name, memory)]
         now_ns = TimestampNs(time.time_ns())
         notices = self._fold.take(wrong, time.monotonic_ns(), now_ns)
-        for notice in notices:
-            post = Post(_letter(self._fleet, notice), fact_of(notice, now_ns), time.monotonic())
+        for left, notice in zip(range(len(notices) - 1, -1, -1), notices, strict=True):
+            waiting = 0 if left else self._fold.waiting
+            letter = _letter(self._fleet, notice, waiting)
+            post = Post(letter, fact_of(notice, now_ns), time.monotonic())
             for outbox in self._outboxes:
                 outbox.put(post)
         return notices
@@ -92,9 +95,15 @@ def conditions(bot: str, memory: BotMemory) -> list[Condition]:
     return found
 
 
-def _letter(fleet: str, notice: Notice) -> Letter:
+def _letter(fleet: str, notice: Notice, waiting: int) -> Letter:
+    """Write a notice; the last one before the limits of an hour says how many they hold back."""
     is_over = notice.state is Stage.RECOVERED
     word = "over" if is_over else notice.severity.upper()
     said = f"It is over: {notice.sentence}" if is_over else notice.sentence
+    lines = [said]
+    if notice.held_back:
+        lines.append(f"{notice.held_back} more came and went untold: too many in an hour")
+    if waiting:
+        lines.append(f"{waiting} more wait to be told, too many in an hour: {_PS} shows them now")
     is_critical = notice.severity is Severity.CRITICAL
-    return Letter(f"{fleet}: {word} {notice.key}", said, is_critical, is_over)
+    return Letter(f"{fleet}: {word} {notice.key}", "\n".join(lines), is_critical, is_over)

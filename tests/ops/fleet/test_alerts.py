@@ -7,8 +7,11 @@ from random import Random
 import msgspec
 import pytest
 
+from decisions.alerting import NoticeLimits
 from decisions.fleet import BotFacts, BotMemory, Phase, Policy, drain, judge, started
 from messages.ids import NS_PER_S
+from ops.alert_outbox import Outbox
+from ops.alert_sender import Letter
 from ops.fleet.alerts import FleetAlerts, conditions
 from ops.fleet.command import tell
 from tests.ops.fleet.fleets import LIMIT_S, Said
@@ -124,3 +127,18 @@ def test_what_cannot_be_delivered_is_a_line_of_up_once_whenever_it_turns_out() -
         alerts.close()
     assert [len(said.of(event)) for event in ("alert", "undelivered")] == [1, 1]
     assert "json://127.0.0.1" in said.of("undelivered")[0]["why"]
+
+
+def test_the_last_notice_of_an_hour_says_how_many_bots_it_keeps_untold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A desk may have more bots than an hour has notices, and all may fail at once."""
+    letters: list[Letter] = []
+    monkeypatch.setattr(Outbox, "start", lambda _: None)
+    monkeypatch.setattr(Outbox, "put", lambda _, post: letters.append(post.letter))
+    alerts = FleetAlerts("desk", ["json://127.0.0.1"])
+    alerts.look({f"bot{place}": PARKED for place in range(40)})
+    assert len(letters) == NoticeLimits().per_hour
+    more = [letter.body for letter in letters if "more" in letter.body.partition("\n")[2]]
+    assert more == [letters[-1].body]
+    assert "10 more wait to be told, too many in an hour" in letters[-1].body
