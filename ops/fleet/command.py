@@ -1,5 +1,6 @@
 """`orchestrate up`: the orchestrator in the foreground, until it is told to end."""
 
+import select
 import signal
 import sys
 import time
@@ -23,6 +24,8 @@ from ops.fleet.serving import FleetView, serving
 from ops.health_text import one_line
 
 _TICK_S = 0.05
+_PATIENCE_S = 1.0
+"""Until a reader is taken for one that stands still."""
 
 
 class _Signals:
@@ -49,7 +52,7 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
     """
     fleet = load_fleet(path, http=http)
     view = FleetView(fleet)
-    say = _lines(sys.stdout) if as_json or not sys.stdout.isatty() else _sentences(sys.stdout)
+    say = told_to(sys.stdout, as_json=as_json)
     urls = addresses(fleet.urls_env)
     signals = _Signals()
     with (
@@ -104,6 +107,35 @@ def _wait(signals: _Signals, seconds: float) -> None:
     before, deadline = signals.count, time.monotonic() + seconds
     while signals.count == before and (left := deadline - time.monotonic()) > 0:
         time.sleep(min(left, _TICK_S))
+
+
+def told_to(out: TextIO, *, as_json: bool) -> Say:
+    """Give what tells a reader what happens, and waits for none: bots are looked after meanwhile.
+
+    A terminal may be held, and who reads a pipe stand still. What is not told then is counted.
+    """
+    say = _lines(out) if as_json or not out.isatty() else _sentences(out)
+    untold = 0
+
+    def say_or_count(event: str, **facts: object) -> None:
+        nonlocal untold
+        if not _takes(out, 0.0 if untold else _PATIENCE_S):
+            untold += 1
+            return
+        if untold:
+            say("untold", lines=untold)
+            untold = 0
+        say(event, **facts)
+
+    return say_or_count
+
+
+def _takes(out: TextIO, patience_s: float) -> bool:
+    """Whether a line can be written without waiting; of what is no file that is not known."""
+    try:
+        return bool(select.select([], [out], [], patience_s)[1])
+    except (OSError, ValueError):
+        return True
 
 
 def _lines(out: TextIO) -> Any:
