@@ -14,7 +14,8 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_config import KEPT_BARS
 from exchanges.facts import StreamPhase
-from exchanges.feed_line import KEPT_IDS, PAGE, Line
+from exchanges.feed_candles import PAGE
+from exchanges.feed_line import KEPT_IDS, Line
 from exchanges.feed_settings import FeedItem
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault
