@@ -15,11 +15,12 @@ from decisions.drill_cancel import full_cancel_cases
 from decisions.drill_exit import lost_ledger_exit_cases
 from decisions.drill_stop import lost_ledger_stop_cases
 from ops.config import demo_config
-from ops.drill import CANDLES, play
+from ops.drill import CANDLES
 from ops.drill_case import find_baseline
 from ops.drill_cases import AnyCase, parse_any
 from ops.drill_ledger import Database
 from ops.drill_life import Nursery
+from ops.drill_play import play
 from ops.drill_setting import Baseline, Result, Setting
 from persistence.ledger_place import LedgerPlace
 from tests.persistence.postgres_server import URL_ENV, Server, running
