@@ -6,7 +6,7 @@ from typing import NamedTuple
 from exchanges.bus_frames import channel_of, end_subject, subject_of
 from messages.bus import BusFrame
 from messages.ids import Symbol, TimestampNs
-from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Tick, Trade
+from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Trade
 
 Publishable = MarketEvent | FeedGap | FeedEnded
 
@@ -18,6 +18,14 @@ class Reached(NamedTuple):
     """Where a candle closed."""
     traded_ns: dict[Symbol, int]
     """When a trade happened, or a gap between trades was over."""
+
+
+def done_with(what: Publishable, index: int) -> int:
+    """Give the last place in the feed that is done with once this is in the stream.
+
+    A gap and the end stand before the event of their place, which is still to come.
+    """
+    return index - isinstance(what, FeedGap | FeedEnded)
 
 
 class Numbers:
@@ -49,7 +57,7 @@ class Numbers:
             case FeedGap():
                 self._traded_ns[subject] = frame.what.ts_to_ns
         if self._is_replayed or frame.writer == self._writer:
-            self.next_index = max(self.next_index, frame.index + 1)
+            self.next_index = max(self.next_index, done_with(frame.what, frame.index) + 1)
 
     def reached(self, symbols: Iterable[Symbol]) -> Reached:
         """Say how far the stream had come when it was learnt."""
@@ -82,7 +90,7 @@ class Numbers:
     def _has(self, subject: str, event: Publishable, index: int) -> bool:
         if isinstance(event, Candle) and event.ts_event_ns <= self._closed_ns.get(subject, 0):
             return True
-        return not isinstance(event, Tick | FeedEnded) and index < self.next_index
+        return isinstance(event, Candle | Trade) and index < self.next_index
 
     def _subject(self, event: Publishable) -> str:
         if isinstance(event, FeedEnded):

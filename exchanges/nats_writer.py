@@ -25,7 +25,7 @@ from exchanges.bus_frames import (
     message_id,
     stored_subjects,
 )
-from exchanges.bus_numbers import Numbers, Publishable, Reached
+from exchanges.bus_numbers import Numbers, Publishable, Reached, done_with
 from exchanges.bus_under_way import Entry, UnderWay
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
@@ -34,7 +34,7 @@ from exchanges.nats_pulse import PULSE_S, Pulse
 from exchanges.nats_reading import BusLost, NotLetIn
 from exchanges.venue_loop import faults_of
 from messages.errors import VenueRefused
-from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
+from messages.market import FeedGap, FeedPhase, Tick
 
 _MOST_UNDER_WAY = 512
 _NOT_THERE = "start it, or correct --to"
@@ -261,8 +261,7 @@ class NatsWriter:
     def _next(self) -> Entry:
         event, index = self._queue.popleft()
         made = self._numbers.frame(event, index, self._utc_ns())
-        is_beside = isinstance(event, FeedGap | FeedEnded)  # and no event of the feed itself
-        entry = Entry(index=index - is_beside, is_stored=made is None)
+        entry = Entry(index=done_with(event, index), is_stored=made is None)
         if made is not None:
             entry.subject, entry.frame = made
             entry.name = message_id(made[0], made[1], self._key)

@@ -243,6 +243,25 @@ def test_numbers_go_on_where_the_stream_ends() -> None:
     assert numbers.repeated == 1
 
 
+def test_the_end_of_a_recording_is_no_event_of_it_and_a_longer_one_goes_on_behind() -> None:
+    numbers = Numbers("market", "next", is_replayed=True)
+    numbers.learn(HERE, BusFrame(**fields(candle(4), sequence=5, index=4)))
+    numbers.learn("market.end", BusFrame(**fields(end(), sequence=1, index=5)))
+
+    assert numbers.next_index == 5
+    assert numbers.frame(candle(5), 5, 1) is not None
+
+
+def test_a_gap_is_published_wherever_it_stands_and_what_follows_it_is_not_taken_for_there() -> None:
+    """Of one process, whose publisher was restarted behind a gap that was stored."""
+    numbers = Numbers("market", "before", is_replayed=False)
+    numbers.learn(TRADES, BusFrame(**fields(gap_to(12), sequence=10, index=802)))
+
+    assert numbers.frame(trade(10), 801, 1) is None
+    assert numbers.frame(trade(13), 802, 1) is not None
+    assert numbers.frame(gap_to(30), 0, 1) is not None
+
+
 def test_of_a_real_market_the_time_of_a_candle_says_whether_the_stream_has_it() -> None:
     numbers = Numbers("market", "next", is_replayed=False)
     numbers.learn(HERE, BusFrame(**fields(candle(4), sequence=5, index=800)))
@@ -273,5 +292,5 @@ def gap_to(at: int) -> FeedGap:
     )
 
 
-def fields(what: Candle | Trade | FeedGap, **more: int) -> dict[str, Any]:
+def fields(what: Candle | Trade | FeedGap | FeedEnded, **more: int) -> dict[str, Any]:
     return {"writer": "before", "ts_published_ns": TimestampNs(1), "what": what} | more
