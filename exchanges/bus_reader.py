@@ -101,7 +101,7 @@ class BusReader:
         is_same = line.writer == frame.writer
         if isinstance(what, Candle):
             return self._candle(line, frame, what)
-        if is_same and frame.sequence <= line.sequence:
+        if frame.sequence <= line.sequence and (is_same or _is_of_before(what, line.ts_ns)):
             self._repeated(frame, line)
             return []
         told: list[FeedItem] = []
@@ -158,6 +158,20 @@ class BusReader:
             ts_to_ns=TimestampNs(to_ns),
             missing=missing,
         )
+
+
+def _is_of_before(what: Trade | Tick | FeedGap | FeedEnded, last_ns: int) -> bool:
+    """Whether a publisher before this one told it: where all is read again, it comes again.
+
+    Its number alone does not say so: a next publisher goes on by what the stream still has.
+    """
+    match what:
+        case Trade():
+            return what.ts_event_ns <= last_ns
+        case FeedGap():
+            return what.ts_to_ns <= last_ns
+        case _:
+            return False
 
 
 def _wrong_numbers(event: Candle | Trade | Tick) -> str:

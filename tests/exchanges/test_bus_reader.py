@@ -135,6 +135,26 @@ def test_of_a_recorded_market_the_next_publisher_goes_on_without_a_gap() -> None
     assert told == [trade(1), trade(9)]
 
 
+@pytest.mark.parametrize("now_ns", [None, BEGIN_NS + MINUTE_NS], ids=["recorded", "real"])
+def test_trades_of_several_publishers_that_are_all_read_again_are_told_once(
+    now_ns: int | None,
+) -> None:
+    """As where a server has lost the last of what it had; a third publisher goes on there."""
+    made = reader()
+    stored = [frame(trade(i), i, "first") for i in (1, 2, 3)]
+    stored += [frame(gap_to(4), 4, "second"), frame(trade(4), 5, "second")]
+    lost = frame(trade(6), 6, "second")
+    taken(made, *stored, lost, subject=TRADES, now_ns=now_ns)
+
+    third = frame(trade(9), 6, "third")
+    told = taken(made, *stored, third, subject=TRADES, now_ns=now_ns)
+
+    assert [item for item in told if isinstance(item, Trade)] == [trade(9)]
+    spans = [(item.ts_from_ns - BEGIN_NS, item.ts_to_ns - BEGIN_NS) for item in told
+             if isinstance(item, FeedGap)]  # fmt: skip
+    assert spans == ([] if now_ns is None else [(6, 9)])
+
+
 def test_what_was_known_before_is_passed_over_and_a_hole_behind_it_is_told() -> None:
     made = reader({BTC: BEGIN_NS + 2 * MINUTE_NS})
 
