@@ -50,6 +50,11 @@ def stored_in(message: Any) -> Stored:
     return Stored(message.subject, message.data, int(tokens[first]), int(tokens[first + 1]))
 
 
+def status_in(message: Any) -> str | None:
+    """Read the server's own word; a message of the stream has none, whatever its headers say."""
+    return None if message.reply else (message.headers or {}).get("Status")
+
+
 def facts_in(told: Any) -> StreamFacts | None:
     """Read what a stream has; None where there is no such."""
     if told is None:

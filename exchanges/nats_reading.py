@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from exchanges.nats_answers import Stored, description_in, stored_in
+from exchanges.nats_answers import Stored, description_in, status_in, stored_in
 
 HEARTBEAT_S = 2.0
 """How often the server says, where it has no message, that it still would."""
@@ -63,7 +63,7 @@ class Reading:
             await self._client.ask_for(self._name, left, self.inbox)
             while left:
                 message = await self._next()
-                status = (message.headers or {}).get("Status")
+                status = status_in(message)
                 if status in _ALIVE:
                     continue
                 if status in _OVER:

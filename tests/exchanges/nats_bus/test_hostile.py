@@ -69,6 +69,28 @@ def test_hostile_messages_are_counted_told_and_reach_nobody(
     assert publishing(server.url, writer="next").open().writer.next_index == 2
 
 
+def test_a_message_that_speaks_as_the_server_does_holds_up_nobody(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    """Its header says that there is nothing to read, which only the server can say."""
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(0)])
+    publisher.until_stored(1)
+    reader = following(server.url).open().start()
+    reader.until_candles(1)
+
+    async def speak(client: NatsClient) -> None:
+        here = subject_of("market", "candles", BTC)
+        await client._nats.request(here, b"x", headers={"Status": "404"}, timeout=LIMIT_S)
+
+    raw(server, speak)
+    publisher.put([candle(1)], 1)
+    publisher.until_stored(2)
+
+    assert reader.until_candles(2) == [candle(0), candle(1)]
+    assert (publisher.writer.state.foreign, reader.feed.stats.malformed) == (1, 1)
+
+
 def test_on_a_real_clock_what_is_from_the_future_is_counted(
     server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
 ) -> None:
