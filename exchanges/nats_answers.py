@@ -30,6 +30,8 @@ class Stored(NamedTuple):
     payload: bytes
     place: int
     number: int
+    behind: int
+    """How many more there were for this reading when the server gave it."""
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -47,7 +49,8 @@ def stored_in(message: Any) -> Stored:
     """Read the place of a message, which stands in the subject that would acknowledge it."""
     tokens = message.reply.split(".")
     first = 5 if len(tokens) == 9 else 7
-    return Stored(message.subject, message.data, int(tokens[first]), int(tokens[first + 1]))
+    place, number, _, behind = map(int, tokens[first : first + 4])
+    return Stored(message.subject, message.data, place, number, behind)
 
 
 def status_in(message: Any) -> str | None:

@@ -129,7 +129,7 @@ class NatsClient:
         if not message:
             return None
         payload = base64.b64decode(message.get("data") or "")
-        return Stored(message["subject"], payload, message["seq"], 0)
+        return Stored(message["subject"], payload, message["seq"], number=0, behind=0)
 
     async def _api(self, name: str, body: Any = None) -> Any:
         nats = self._connected()

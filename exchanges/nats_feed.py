@@ -20,7 +20,7 @@ from exchanges.bus_past import Past
 from exchanges.bus_reader import BusReader
 from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
-from exchanges.nats_answers import StreamFacts
+from exchanges.nats_answers import Stored, StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_gate import pass_bus_gate
 from exchanges.nats_reading import BusLost
@@ -215,19 +215,23 @@ class NatsFeed:
         left = reading.pending
         if not left:
             self._is_caught_up(past)
-            past = None
         async for stored in reading.messages():
-            items = self._reader.take(stored.subject, stored.payload, self._now_ns())
-            self.place, self._last = stored.place, stored.payload
-            for item in items:
-                if past is None:
-                    self._tell(item)
-                else:
-                    past.take(item)
-            left -= 1
-            if left == 0:
+            was_behind = left > 0
+            if stored is not None:
+                self._take(stored, past if was_behind else None)
+            # A stream lets go of what is too old also where nobody has read it yet.
+            left = 0 if stored is None else min(left - 1, stored.behind)
+            if was_behind and left <= 0:
                 self._is_caught_up(past)
-                past = None
+
+    def _take(self, stored: Stored, past: Past | None) -> None:
+        items = self._reader.take(stored.subject, stored.payload, self._now_ns())
+        self.place, self._last = stored.place, stored.payload
+        for item in items:
+            if past is not None:
+                past.take(item)
+            elif not (stored.behind and isinstance(item, FeedEnded)):  # a longer one came after it
+                self._tell(item)
 
     def _is_caught_up(self, past: Past | None) -> None:
         """What the stream had when we came is told; from now on it is what happens."""

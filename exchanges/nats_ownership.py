@@ -6,6 +6,7 @@ them, see `exchanges.nats_writer`.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import (
@@ -136,13 +137,7 @@ class OwnStream:
             return _AT_ONCE
 
         reading = await client.read([subject], room)
-        if not reading.pending:
-            return
-        async for stored in reading.messages():
-            try:
+        async for stored in reading.up_to(last):
+            with suppress(NoFrame):
                 frame = frame_of(self._address.stream, subject, stored.payload)
                 self._numbers.learn(subject, frame)
-            except NoFrame:
-                pass
-            if stored.place >= last:
-                return

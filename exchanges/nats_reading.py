@@ -50,8 +50,23 @@ class Reading:
         self._waiting.append(message)
         self._news.set()
 
-    async def messages(self) -> AsyncIterator[Stored]:
-        """Give them as they come, without end.
+    async def up_to(self, last: int) -> AsyncIterator[Stored]:
+        """Give them up to a place, or as far as there are any.
+
+        Raises:
+            BusLost: see `messages`; or some were gone before they were read.
+        """
+        if not self.pending:
+            return
+        async for stored in self.messages():
+            if stored is None:
+                raise BusLost("the stream no longer has what was to be read")
+            yield stored
+            if stored.place >= last or not stored.behind:
+                return
+
+    async def messages(self) -> AsyncIterator[Stored | None]:
+        """Give them as they come, without end; None where the server says that it has none now.
 
         Raises:
             BusLost: the server went silent, or one got lost on its way; begin again behind the
@@ -65,6 +80,7 @@ class Reading:
                 message = await self._next()
                 status = status_in(message)
                 if status in _ALIVE:
+                    yield None
                     continue
                 if status in _OVER:
                     break

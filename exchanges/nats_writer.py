@@ -357,12 +357,8 @@ class NatsWriter:
 
         subjects = stored_subjects(self._address.stream)
         reading = await client.read(subjects, room, place=first)
-        if not reading.pending:
-            return
-        async for stored in reading.messages():
+        async for stored in reading.up_to(last):
             self._found(stored.subject, stored.payload)
-            if stored.place >= last:
-                return
 
     def _found_foreign(self) -> None:
         self.state.foreign += 1

@@ -44,6 +44,26 @@ def test_every_event_comes_once_in_order_and_exact(
     assert (stats.usable, stats.malformed, stats.duplicate, stats.gaps) == (1_200, 0, 0, 0)
 
 
+def test_the_end_of_a_recording_that_went_on_later_is_not_the_readers_end(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    short = publishing(server.url, writer="short").open().start()
+    end = FeedEnded(feed=ActorPath("f"), delivered=2)
+    short.put([candle(0), candle(1), end])
+    short.until_stored(2)
+    short.stop()
+    longer = publishing(server.url, writer="longer").open().start()
+    last = FeedEnded(feed=ActorPath("f"), delivered=4)
+    longer.put([*(candle(i) for i in range(4)), last])
+    longer.until_stored(4)
+
+    reader = following(server.url).open().start()
+    reader.until(lambda: last in reader.told)
+
+    assert reader.candles() == [candle(i) for i in range(4)]
+    assert [item for item in reader.told if isinstance(item, FeedEnded)] == [last]
+
+
 def test_a_reader_gets_only_what_it_asked_for_and_goes_on_from_a_place(
     server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
 ) -> None:

@@ -110,6 +110,30 @@ def test_what_the_stream_keeps_no_more_is_told_as_a_gap(
     assert (gap.missing, gap.ts_from_ns) == (30, BEGIN_NS + 50 * MINUTE_NS)
 
 
+def consumers(server: NatsServer) -> int:
+    told = raw(server, lambda client: client._api("STREAM.INFO.market"))
+    return int(told["state"]["consumer_count"])
+
+
+def test_what_the_stream_lets_go_of_while_a_reader_has_no_room_is_not_waited_for(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    """It counted with a hundred; all that is left of them is told, and so the market is live."""
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(i) for i in range(100)])
+    publisher.until_stored(100)
+    reader = following(server.url, BusSettings(clock="market", window=2)).open()
+    reader.takes = False
+    reader.start()
+    reader.until(lambda: consumers(server) == 1)
+    raw(server, lambda client: client._api("STREAM.PURGE.market", {"seq": 81}))
+
+    reader.take_all()
+
+    assert reader.until_candles(20) == [candle(i) for i in range(80, 100)]
+    reader.until_phase(FeedPhase.LIVE)
+
+
 def test_where_the_server_lost_what_it_had_stored_all_is_read_again_and_nothing_told_twice(
     server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
 ) -> None:
