@@ -15,7 +15,7 @@ from typing import Any
 
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
-from exchanges.nats_dial import dial, let_go, problem_of
+from exchanges.nats_dial import dial, heeding, let_go, problem_of
 from exchanges.nats_reading import HEARTBEAT_S, BusLost, NotThere, Reading
 from messages.ids import NS_PER_S
 
@@ -134,9 +134,8 @@ class NatsClient:
     async def _api(self, name: str, body: Any = None) -> Any:
         nats = self._connected()
         try:
-            answer = await nats.request(
-                f"$JS.API.{name}", json.dumps(body).encode() if body else b"", timeout=ANSWER_S
-            )
+            words = json.dumps(body).encode() if body else b""
+            answer = await heeding(nats.request(f"$JS.API.{name}", words, timeout=ANSWER_S))
             told = json.loads(answer.data)
         except Exception as error:
             if type(error).__name__ == "NoRespondersError":
@@ -259,7 +258,7 @@ class NatsClient:
             BusLost: the connection is over.
         """
         try:
-            await self._connected().publish(subject, payload, reply=reply, headers=headers)
+            await heeding(self._connected().publish(subject, payload, reply=reply, headers=headers))
         except BusLost:
             raise
         except Exception as error:

@@ -59,18 +59,20 @@ async def dial(
     client = _encrypted(kind)() if address.is_encrypted else kind()
     try:
         async with asyncio.timeout(limit_s):
-            await client.connect(
-                address.url,
-                name=name,
-                allow_reconnect=False,
-                connect_timeout=max(1, int(limit_s)),
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                ping_interval=2,
-                max_outstanding_pings=2,
-                error_cb=failed,
-                closed_cb=on_closed,
-                **login,
+            await heeding(
+                client.connect(
+                    address.url,
+                    name=name,
+                    allow_reconnect=False,
+                    connect_timeout=max(1, int(limit_s)),
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    ping_interval=2,
+                    max_outstanding_pings=2,
+                    error_cb=failed,
+                    closed_cb=on_closed,
+                    **login,
+                )
             )
     except TimeoutError:
         await let_go(client, _NEVER_MET_S)
@@ -82,6 +84,24 @@ async def dial(
         await let_go(client, _NEVER_MET_S)
         raise
     return client
+
+
+async def heeding(asked: Awaitable[Any]) -> Any:
+    """Wait for the library, which may swallow that its caller is cancelled, as we are to end.
+
+    It does so itself while it flushes; and so does `asyncio.wait_for`, before Python 3.12, where
+    the answer comes at the same moment.
+
+    Raises:
+        CancelledError: it was cancelled meanwhile.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        return await asked
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _lost(client: Any, address: BusAddress, error: Exception) -> BusLost:

@@ -1,14 +1,28 @@
 """Whatever dies or is lost, no event is lost unsaid or told twice."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
 from messages.market import FeedPhase
-from tests.exchanges.bus_run import BEGIN_NS, BTC, ETH, MINUTE_NS, Following, Publishing, candle
+from tests.exchanges.bus_run import (
+    BEGIN_NS,
+    BTC,
+    ETH,
+    LIMIT_S,
+    MINUTE_NS,
+    Following,
+    Publishing,
+    candle,
+)
 from tests.exchanges.nats_bus.market import MARKS, raw
 from tests.exchanges.nats_server import NatsServer, nats_server
 
@@ -148,6 +162,36 @@ def test_where_the_server_lost_what_it_had_stored_all_is_read_again_and_nothing_
     assert reader.until_candles(4) == [candle(i) for i in range(2, 6)]
     stats = reader.feed.stats
     assert (stats.gaps, stats.duplicate, stats.out_of_order) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("asked", ["connect", "request"])
+def test_an_end_that_the_library_swallows_is_an_end_all_the_same(
+    server: NatsServer,
+    publishing: Callable[..., Publishing],
+    asked: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `asyncio.wait_for` does before Python 3.12, where the answer comes at that moment.
+
+    One that lived on published beside its successor, in the same name.
+    """
+    from nats.aio.client import Client
+
+    as_it_is, is_asked = getattr(Client, asked), threading.Event()
+
+    async def swallowing(self: Any, *words: Any, **more: Any) -> Any:
+        answer = await as_it_is(self, *words, **more)
+        if not is_asked.is_set():
+            is_asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(LIMIT_S)
+        return answer
+
+    monkeypatch.setattr(Client, asked, swallowing)
+    publisher = publishing(server.url).start()
+    assert is_asked.wait(LIMIT_S)
+
+    assert publisher.loop.close(10.0)
 
 
 def test_who_lets_go_of_a_client_that_is_ending_itself_closes_its_socket(
