@@ -88,6 +88,8 @@ class NatsFeed:
         self._standing: Standing | None = None
         self._caught_up = False
         self._has_history = False
+        self._end: FeedEnded | None = None
+        """Told once nothing is behind it: the recording may have been published, longer, later."""
         self._told = self._taken = 0
         self._has_room = asyncio.Event()
 
@@ -223,6 +225,9 @@ class NatsFeed:
             left = 0 if stored is None else min(left - 1, stored.behind)
             if was_behind and left <= 0:
                 self._is_caught_up(past)
+            if self._end is not None and (stored is None or not stored.behind):
+                end, self._end = self._end, None
+                self._tell(end)
 
     def _take(self, stored: Stored, past: Past | None) -> None:
         items = self._reader.take(stored.subject, stored.payload, self._now_ns())
@@ -230,7 +235,9 @@ class NatsFeed:
         for item in items:
             if past is not None:
                 past.take(item)
-            elif not (stored.behind and isinstance(item, FeedEnded)):  # a longer one came after it
+                continue
+            self._end = item if isinstance(item, FeedEnded) else None
+            if self._end is None:
                 self._tell(item)
 
     def _is_caught_up(self, past: Past | None) -> None:

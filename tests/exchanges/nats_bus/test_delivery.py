@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+from exchanges.bus_frames import subject_of
 from exchanges.feed_settings import Channel
 from exchanges.nats_feed import BusSettings
 from messages.ids import ActorPath, TimestampNs
@@ -12,13 +13,14 @@ from tests.exchanges.bus_run import (
     BEGIN_NS,
     BTC,
     ETH,
+    LIMIT_S,
     MINUTE_NS,
     Following,
     Publishing,
     candle,
     head,
 )
-from tests.exchanges.nats_bus.market import MARKS
+from tests.exchanges.nats_bus.market import MARKS, slip_in
 from tests.exchanges.nats_server import NatsServer
 
 pytestmark = MARKS
@@ -55,7 +57,8 @@ def test_the_end_of_a_recording_that_went_on_later_is_not_the_readers_end(
     longer = publishing(server.url, writer="longer").open().start()
     last = FeedEnded(feed=ActorPath("f"), delivered=4)
     longer.put([*(candle(i) for i in range(4)), last])
-    longer.until_stored(4)
+    longer.loop.submit(longer.writer.drain()).result(LIMIT_S)
+    slip_in(server, subject_of("market", "candles", BTC), b"garbage")
 
     reader = following(server.url).open().start()
     reader.until(lambda: last in reader.told)
