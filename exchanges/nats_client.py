@@ -158,12 +158,16 @@ class NatsClient:
     # ------------------------------------------------------------ reading
 
     async def listen(self, subject: str, handle: Handle) -> None:
-        """Call `handle` with each message of a subject that is published from now on."""
+        """Call `handle` with each message of a subject that is published from now on.
+
+        Raises:
+            BusLost: the connection is over.
+        """
 
         async def heard(message: Any) -> None:
             handle(message.subject, message.data)
 
-        await self._connected().subscribe(subject, cb=heard)
+        await self._done(self._connected().subscribe(subject, cb=heard))
 
     async def read(
         self,
@@ -202,7 +206,7 @@ class NatsClient:
             raise BusLost(f"the stream {stream} is gone")
         reading = Reading(self, made["name"], made["num_pending"], room)
         inbox = self._connected().new_inbox()
-        await self._connected().subscribe(inbox, cb=reading.take)
+        await self._done(self._connected().subscribe(inbox, cb=reading.take))
         reading.inbox = inbox
         return reading
 
@@ -219,13 +223,17 @@ class NatsClient:
     # ------------------------------------------------------------ publishing
 
     async def open_acks(self, handle: Callable[[int, Ack], object]) -> None:
-        """Call `handle` with the token of each `store` and what the server says of it."""
+        """Call `handle` with the token of each `store` and what the server says of it.
+
+        Raises:
+            BusLost: the connection is over.
+        """
 
         async def answered(message: Any) -> None:
             token = message.subject.rpartition(".")[2]
             handle(int(token), ack_in(message.headers, message.data))
 
-        await self._connected().subscribe(f"{self._inbox}.*", cb=answered)
+        await self._done(self._connected().subscribe(f"{self._inbox}.*", cb=answered))
 
     async def store(
         self, subject: str, payload: bytes, *, after: int, follows: str, name: str, token: int
@@ -257,10 +265,16 @@ class NatsClient:
         Raises:
             BusLost: the connection is over.
         """
+        await self._done(self._connected().publish(subject, payload, reply=reply, headers=headers))
+
+    async def _done(self, asked: Awaitable[Any]) -> None:
+        """Have the library do it: it may know that the connection is over before it says so.
+
+        Raises:
+            BusLost: the connection is over.
+        """
         try:
-            await heeding(self._connected().publish(subject, payload, reply=reply, headers=headers))
-        except BusLost:
-            raise
+            await heeding(asked)
         except Exception as error:
             raise BusLost(self._error or problem_of(error)) from error
 

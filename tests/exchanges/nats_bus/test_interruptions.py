@@ -12,6 +12,7 @@ import pytest
 
 from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
+from exchanges.nats_reading import BusLost
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import (
     BEGIN_NS,
@@ -192,6 +193,30 @@ def test_an_end_that_the_library_swallows_is_an_end_all_the_same(
     assert is_asked.wait(LIMIT_S)
 
     assert publisher.loop.close(10.0)
+
+
+ASKED: dict[str, Callable[[NatsClient], Any]] = {
+    "to listen": lambda client: client.listen("market.pulse", lambda *_: None),
+    "for answers": lambda client: client.open_acks(lambda *_: None),
+    "to publish": lambda client: client.publish("market.pulse", b"x"),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=list(ASKED))
+def test_a_connection_that_ends_before_it_says_so_is_a_lost_bus_whatever_is_asked(
+    server: NatsServer, ask: Callable[[NatsClient], Any]
+) -> None:
+    """Any other error ended the publisher for good, with exit code 70."""
+
+    async def ask_one_that_ends(client: NatsClient) -> None:
+        client._nats._status = client._nats.CLOSED  # its first step; `closed_cb` is its last
+        try:
+            await ask(client)
+        finally:
+            client._nats._status = client._nats.CONNECTED
+
+    with pytest.raises(BusLost):
+        raw(server, ask_one_that_ends)
 
 
 def test_who_lets_go_of_a_client_that_is_ending_itself_closes_its_socket(
