@@ -370,6 +370,7 @@ class NatsWriter:
             self._found_foreign()
             return
         if frame.writer != self._writer:
+            self._is_open = False  # no goodbye: bots have a publisher still
             text = f"another publisher writes to the stream {self._address.stream}"
             raise Fenced(f"{text} at {self._address.place}: this one ends")
         self._under_way.found(subject, frame.sequence)

@@ -8,7 +8,9 @@ import pytest
 
 from exchanges.feed_settings import Channel
 from exchanges.nats_feed import BusSettings
+from exchanges.nats_writer import Fenced
 from messages.errors import Away, VenueRefused
+from messages.market import FeedPhase
 from tests.exchanges.bus_run import BTC, ETH, LIMIT_S, Following, Publishing, candle, head
 from tests.exchanges.nats_bus.market import MARKS
 from tests.exchanges.nats_server import NatsServer
@@ -43,6 +45,27 @@ def test_of_two_that_came_at_once_one_ends_and_nothing_is_doubled(
     assert str(error).startswith("another publisher writes to the stream market at nats://")
     stats = reader.feed.stats
     assert (stats.duplicate, stats.out_of_order, stats.usable) == (0, 0, 700)
+
+
+def test_one_that_ends_since_another_publishes_says_no_goodbye_for_it(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    first, second = (publishing(server.url, writer=name) for name in ("first", "second"))
+    second.writer._key = b"a key of its own"
+    first.open()
+    second.open()  # each has heard nobody
+    first.start().put([candle(0)])
+    first.until_stored(1)
+    reader = following(server.url).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    second.start().put([candle(0)])
+    assert second.run is not None
+    assert isinstance(second.run.exception(LIMIT_S), Fenced)
+    first.put([candle(1)], 1)
+
+    assert reader.until_candles(2) == [candle(0), candle(1)]
+    assert FeedPhase.STALE not in reader.phases()
 
 
 def refusal(reader: Following, *, is_away: bool = False) -> str:
