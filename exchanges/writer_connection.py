@@ -6,8 +6,9 @@ from contextlib import suppress
 from functools import partial
 
 from exchanges.bus_numbers import Publishable, Reached
-from exchanges.nats_writer import NatsWriter, WriterState
+from exchanges.nats_writer import Fenced, NatsWriter, WriterState
 from exchanges.venue_loop import VenueLoop
+from messages.errors import VenueRefused
 from messages.ids import ActorPath
 from messages.market import FeedPhase, Tick
 
@@ -51,7 +52,7 @@ class WriterConnection:
         def over(run: "Future[None]") -> None:
             error = None if run.cancelled() else run.exception()
             if error is not None:
-                ended(str(error) if type(error).__name__ == "Fenced" else repr(error))
+                ended(str(error) if isinstance(error, Fenced | VenueRefused) else repr(error))
 
         self._runs = True
         self._loop.submit(self._writer.run(tell)).add_done_callback(over)
