@@ -24,7 +24,7 @@ from exchanges.paper_order import (
     places_of,
     turn_of,
 )
-from exchanges.paper_plain_funds import PlainFunds
+from exchanges.paper_plain_funds import AnyOrder, PlainFunds
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
@@ -32,7 +32,7 @@ from messages.errors import Rejected
 from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
-from messages.orders import Fill, OrderIntent
+from messages.orders import Fill
 from messages.values import BUY, Instrument, Liquidity, Side
 
 _TAPE_LENGTH = 1024
@@ -67,9 +67,6 @@ class Executed(msgspec.Struct, frozen=True, gc=False):
             liquidity=Liquidity.TAKER,
             ts_event_ns=self.ts_event_ns,
         )
-
-
-AnyOrder = NewOrder | OrderIntent
 
 
 class _Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +124,7 @@ class PlainVenue:
         self._settings = settings
         self._turns = places_of(strategies)
         self._configured = {one.symbol: one for one in settings.instruments}
-        self._funds = PlainFunds(settings.balances)
+        self._funds = PlainFunds(settings.balances, self._turn)
         self._markets: dict[Symbol, _Market] = {}
         self._tapes: dict[Symbol, Tape] = {}
         self._open: dict[Symbol, list[Progress]] = {}
@@ -148,7 +145,7 @@ class PlainVenue:
         if problem:
             raise Rejected(problem)
         self._fund(symbol)
-        turn = self._turns.get(order.strategy_id, len(self._turns))
+        _, turn = self._turn(order)
         worked = Worked(accepted(self._next_row, order, self._latency_ns, turn), [])
         self._next_row += 1
         if symbol in self._tapes:
@@ -238,11 +235,11 @@ class PlainVenue:
             locked = wanted if wanted <= free else free
             if cost > free or quantity * (price * market.with_fee) > locked:
                 return None
-            funds.bought(ts_ns, market.pair, quantity, value + fee, locked)
+            funds.bought(ts_ns, market.pair, order, value + fee, locked)
         elif quantity > funds.free_at(market.pair[0], ts_ns):
             return None
         else:
-            funds.sold(ts_ns, market.pair, quantity, value - fee)
+            funds.sold(ts_ns, market.pair, order, value - fee)
         return Executed(price, quantity, fee, market.pair[1], ts_ns)
 
     def surely_gives(self, order: AnyOrder, volume: float) -> bool:
@@ -269,6 +266,10 @@ class PlainVenue:
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns by currency, locked or free."""
         return dict(self._funds.totals)
+
+    def _turn(self, order: AnyOrder) -> tuple[int, int]:
+        turn = self._turns.get(order.strategy_id, len(self._turns))
+        return order.decided_at_ns + self._latency_ns, turn
 
     def _fund(self, symbol: Symbol) -> None:
         quote = self._market(symbol).pair[1]

@@ -1,22 +1,30 @@
 """What the lean paper venue owes its one account: money that is owned, and money that is free."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from exchanges.paper_order import Change, Place, Progress, turn_of
+from exchanges.protocol import NewOrder
 from messages.exact import NOTHING
+from messages.orders import OrderIntent
+
+AnyOrder = NewOrder | OrderIntent
 
 
 class PlainFunds:
     """What is owned and what is free, as `paper_funds.Funds` has it when nobody looks back.
 
-    Then only what was posted at the present moment can be later than an order's turn.
+    Then only what was posted at the present moment can be later than an order's turn. `turn` gives
+    when an order arrives, and whose turn it is then.
     """
 
-    def __init__(self, balances: dict[str, Decimal]) -> None:
+    def __init__(
+        self, balances: dict[str, Decimal], turn: Callable[[AnyOrder], tuple[int, int]]
+    ) -> None:
         self.totals, self.free = dict(balances), dict(balances)
+        self._turn = turn
         self._now_ns = -1
-        self._posted_now: list[tuple[Progress | None, str, Decimal]] = []
+        self._posted_now: list[tuple[Progress | AnyOrder, str, Decimal]] = []
         """By whom, with its cursor where it was posted; of what; how much it frees."""
 
     def give(self, currency: str, amount: Decimal) -> None:
@@ -29,30 +37,29 @@ class PlainFunds:
             self._book(order, change.currency, change.total, change.free)
 
     def bought(
-        self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, spent: Decimal, locked: Decimal
+        self, ts_ns: int, pair: tuple[str, str], order: AnyOrder, spent: Decimal, locked: Decimal
     ) -> None:
-        """Book a buy that was locked, executed as a whole and released by one event.
-
-        It was alone on its symbol, so what it frees is later than the turn of any other order.
-        """
+        """Book a buy that was locked, executed as a whole and released by one event."""
         (base, quote), totals, free = pair, self.totals, self.free
+        quantity = order.quantity
         released = locked - spent
         totals[quote] -= spent
         free[quote] = free[quote] - locked + released
         totals[base] = totals.get(base, NOTHING) + quantity
         free[base] = free.get(base, NOTHING) + quantity
         self._clear_before(ts_ns)
-        self._posted_now += (None, base, quantity), (None, quote, released)
+        self._posted_now += (order, base, quantity), (order, quote, released)
 
-    def sold(self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, income: Decimal) -> None:
+    def sold(self, ts_ns: int, pair: tuple[str, str], order: AnyOrder, income: Decimal) -> None:
         """Book a sell of that kind."""
         (base, quote), totals, free = pair, self.totals, self.free
+        quantity = order.quantity
         totals[base] -= quantity
         free[base] -= quantity
         totals[quote] = totals.get(quote, NOTHING) + income
         free[quote] = free.get(quote, NOTHING) + income
         self._clear_before(ts_ns)
-        self._posted_now.append((None, quote, income))
+        self._posted_now.append((order, quote, income))
 
     def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
         self.totals[currency] = self.totals.get(currency, NOTHING) + total
@@ -80,17 +87,19 @@ class PlainFunds:
         running = self.free.get(currency, NOTHING)
         if place.ts_ns != self._now_ns:
             return running
-        mine = (place, *turn_of(order))
         later = [
             free
             for other, moved, free in self._posted_now
-            if moved == currency
-            and free >= NOTHING
-            and (
-                other is None
-                or other.order.symbol != order.order.symbol
-                or (other.cursor, *turn_of(other)) >= mine
-            )
+            if moved == currency and free >= NOTHING and not self._precedes(other, order, place)
         ]
         # What is later and frees money is not there yet; all that locks some is.
         return running - sum(later, start=NOTHING)
+
+    def _precedes(self, other: Progress | AnyOrder, order: Progress, place: Place) -> bool:
+        """Whether what is posted comes before an order's turn, at one moment of one market."""
+        if isinstance(other, Progress):
+            is_before = (other.cursor, *turn_of(other)) < (place, *turn_of(order))
+            return is_before and other.order.symbol == order.order.symbol
+        # It was alone when its event filled it: it was accepted before any that asks since.
+        is_before = self._turn(other) <= (order.arrival_ns, order.turn)
+        return is_before and other.symbol == order.order.symbol

@@ -146,6 +146,50 @@ def test_an_order_that_is_filled_at_once_is_filled_as_any_other(
         assert _there(at_once.venue.balances()) == _there(step_by_step.balances())
 
 
+@pytest.mark.parametrize(
+    ("decided_ms", "state"), [(1_030, OrderState.FILLED), (990, OrderState.REJECTED)]
+)
+def test_what_one_filled_at_once_is_there_for_the_orders_behind_it_in_the_same_candle(
+    decided_ms: int, state: OrderState
+) -> None:
+    """Such as a timer's, which is decided within a candle and submitted when that is shown."""
+    terms = PaperSettings(balances={"USDT": Decimal(1000)}, latency_ms=0)
+    candle = Candle(
+        symbol=SYMBOLS[0],
+        open=Decimal(100),
+        high=Decimal(100),
+        low=Decimal(100),
+        close=Decimal(100),
+        volume=Decimal(400),
+        ts_open_ns=TimestampNs(1_000 * MS),
+        ts_event_ns=TimestampNs(1_060 * MS),
+    )
+    first, second = (
+        NewOrder(
+            client_order_id=ClientOrderId(side),
+            symbol=SYMBOLS[0],
+            side=side,
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.GTC,
+            quantity=Decimal(3),
+            limit_price=None,
+            decided_at_ns=TimestampNs(at_ms * MS),
+        )
+        for side, at_ms in ((Side.BUY, 1_000), (Side.SELL, decided_ms))
+    )
+    plain, paper = PlainVenue(terms), PaperVenue(None, terms)
+
+    assert plain.takes_at_once(first)
+    assert plain.fill_at_once(first, candle.open, candle.volume, candle.ts_event_ns) is not None
+    of_plain = plain.submit(second, candle).progress.state
+    paper.submit(first)
+    paper.on_market([candle])
+    of_paper = paper.submit(second).state
+
+    assert of_plain is of_paper is state
+    assert _there(free_in(plain)) == _there(free_in(paper))
+
+
 class AtOnce:
     """Uses the venue as a backtest does: a market order that is alone waits for its candle."""
 
