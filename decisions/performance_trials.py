@@ -47,8 +47,9 @@ def best_without_skill(trials: int, variance: float) -> float:
     """Give the ratio that the best of so many trials is expected to show by luck; 0 for one."""
     if trials < 2 or variance <= 0:
         return 0.0
-    usual = (1 - EULER_MASCHERONI) * _NORMAL.inv_cdf(1 - 1 / trials)
-    return sqrt(variance) * (usual + EULER_MASCHERONI * _NORMAL.inv_cdf(1 - 1 / (trials * e)))
+    # Z(1 - p) is -Z(p), and 1 - p is 1 for a float where p is small: of very many trials.
+    usual = (EULER_MASCHERONI - 1) * _NORMAL.inv_cdf(1 / trials)
+    return sqrt(variance) * (usual - EULER_MASCHERONI * _NORMAL.inv_cdf(1 / (trials * e)))
 
 
 def deflated_sharpe(

@@ -1,7 +1,7 @@
 """What luck alone shows, by the papers' own figures, by simulation, and at the edges."""
 
 import random
-from math import isclose, sqrt
+from math import isclose, log, sqrt
 from statistics import mean
 
 import pytest
@@ -29,6 +29,14 @@ def test_the_best_of_many_lucky_ones_is_what_is_expected_of_it() -> None:
     best = [max(draw.gauss(0, 0.1) for _ in range(50)) for _ in range(2_000)]
 
     assert isclose(best_without_skill(50, 0.01), mean(best), rel_tol=0.02)
+
+
+@pytest.mark.parametrize("trials", [10**9, 10**17, 2**63 - 1])
+def test_of_very_many_the_best_is_expected_near_the_root_of_twice_their_logarithm(
+    trials: int,
+) -> None:
+    """Such as by `--trials`, which takes what a person says."""
+    assert isclose(best_without_skill(trials, 1.0), sqrt(2 * log(trials)), rel_tol=0.06)
 
 
 RETURNS = [0.01, -0.02, 0.015, 0.03, -0.01, 0.02, 0.001, -0.004]
