@@ -16,6 +16,8 @@ Numbers = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]
 """Open time in ns; open, high, low, close, volume."""
 
 _SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e18")
+_FINEST = Decimal("1e-60")
+"""Of a volume: written in full, as a row is stored, `1e-999999999` takes a gigabyte."""
 
 
 def exact_text(number: Decimal) -> str:
@@ -57,6 +59,8 @@ def row_of(fields: Sequence[str], timeframe_ms: int) -> StoredRow:
     open_ns, *numbers = candle_of(fields)
     if not is_on_grid(open_ns, timeframe_ms):
         raise ValueError("does not open where a candle of this timeframe does, in UTC")
+    if NOTHING < numbers[-1] < _FINEST:
+        raise ValueError("a number is too large or too small to be true")
     o, h, lo, c, v = map(exact_text, numbers)
     return open_ns // NS_PER_MS, o, h, lo, c, v
 

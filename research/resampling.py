@@ -1,7 +1,7 @@
 """`data resample`: longer candles out of shorter ones, exactly, and none that is not whole."""
 
 from collections.abc import Iterable, Iterator
-from decimal import Context, Decimal, Inexact
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,8 @@ from research.printing import say, write_line
 from research.series import DEFAULT_DIR, Series, checked_series, grid_shift_ms, moment_text
 from research.store import SeriesWriter, footers
 
-_EXACT = Context(prec=60, traps=[Inexact])
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+"""For sums alone: they take as many digits as the volumes have."""
 _KEPT_PARTIAL, _SHOWN = 1_000, 20
 
 

@@ -130,6 +130,18 @@ def test_rows_that_are_no_candles_are_told_with_file_and_line_and_the_others_are
     ]
 
 
+def test_a_volume_that_would_take_a_gigabyte_to_write_in_full_is_none(
+    data: Path, ask: Ask, tmp_path: Path
+) -> None:
+    path = csv(tmp_path / "a.csv", range(3))
+    path.write_text(path.read_text() + "1704067380000,1,1,1,1,1e-999999999\n")
+
+    code, (line,) = ask("import", path, *NAMED)
+
+    assert (code, line["added"], line["malformed"]) == (1, 3, 1)
+    assert line["problems"] == [f"{path}:4: a number is too large or too small to be true"]
+
+
 def test_what_cannot_be_used_is_told_at_once_and_nothing_is_written(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,18 @@ def test_longer_candles_are_exact_sums_and_extremes(
         assert bar.row()[0] % (length * MINUTE_MS) == 0
 
 
+def test_a_sum_has_as_many_digits_as_its_parts(data: Path, ask: Ask, tmp_path: Path) -> None:
+    fine = "0." + 49 * "0" + "1"
+    rows = [f"{T0_MS + n * MINUTE_MS},1,1,1,1,{'1e17' if n else fine}" for n in range(5)]
+    (tmp_path / "a.csv").write_text("ts,open,high,low,close,volume\n" + "\n".join(rows) + "\n")
+    ask("import", tmp_path / "a.csv", *NAMED)
+
+    code, _ = ask("resample", "--to", "5m", *NAMED)
+
+    assert code == 0
+    assert [str(one.volume) for one in candles_in(FIVE.folder(data))] == [f"{4 * 10**17}{fine[1:]}"]
+
+
 def test_only_whole_candles_are_made_and_the_others_are_told(
     data: Path, ask: Ask, tmp_path: Path
 ) -> None:
