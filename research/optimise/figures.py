@@ -66,15 +66,20 @@ def score_of(objective: str, figures: Figures, capital: float) -> Score | None:
     value = value_of(objective, figures, capital)
     if value is None:
         return None
-    found = moments(figures.returns(capital))
     return Score(
         value=value,
         net=figures.net,
         fees=figures.fees,
         orders=figures.orders,
         drawdown=figures.drawdown,
-        daily_sharpe=None if found is None else found.ratio,
+        daily_sharpe=daily_sharpe_of(figures, capital),
     )
+
+
+def daily_sharpe_of(figures: Figures, capital: float) -> float | None:
+    """Give the Sharpe ratio of one day; None where it is not known."""
+    found = moments(figures.returns(capital))
+    return None if found is None else found.ratio
 
 
 def unknown_because(objective: str, figures: Figures) -> str:

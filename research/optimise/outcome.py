@@ -1,5 +1,9 @@
 """How a trial ended."""
 
+from collections import Counter
+from collections.abc import Sequence
+from statistics import variance
+
 import msgspec
 
 from research.optimise.figures import Score
@@ -19,6 +23,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Of one that came to its end."""
     parts: dict[int, float] = {}
     """What it was worth after each part that was judged."""
+    ratios: dict[int, float] = {}
+    """Its Sharpe ratio of one day after each part that had one, whatever the objective is."""
 
 
 class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,3 +36,18 @@ class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
     """Sets that were tried before."""
     reason: str = ""
     """Of the last refusal."""
+
+
+def spread_of(outcomes: Sequence[Outcome]) -> float | None:
+    """Give by how much the ratios of all trials vary; None where nobody knows.
+
+    Where some were given up, those that came to their end are the better ones, and luck is greater
+    than they show. All of them were there at the end of the first part.
+    """
+    scores = [outcome.score for outcome in outcomes if outcome.how == DONE and outcome.score]
+    groups = [[score.daily_sharpe for score in scores if score.daily_sharpe is not None]]
+    if any(outcome.how == GIVEN_UP for outcome in outcomes):
+        known = Counter(part for outcome in outcomes for part in outcome.ratios)
+        first = max(sorted(known), key=known.__getitem__, default=0)
+        groups.append([one.ratios[first] for one in outcomes if first in one.ratios])
+    return max((variance(ratios) for ratios in groups if len(ratios) > 1), default=None)

@@ -4,14 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from statistics import variance
 
 import msgspec
 
 from decisions.performance import Sharpe
 from decisions.performance_trials import Deflated, deflated_sharpe
 from research.optimise.figures import Figures, Score, added, sharpe_of
-from research.optimise.outcome import DONE, FAILED, REFUSED, TRIED, UNJUDGED, Outcome, PassedOver
+from research.optimise.outcome import (
+    FAILED,
+    REFUSED,
+    TRIED,
+    UNJUDGED,
+    Outcome,
+    PassedOver,
+    spread_of,
+)
 from research.optimise.space import Value, params_text
 from research.optimise.windows import Window
 
@@ -253,10 +260,8 @@ def _tried(outcomes: Iterable[Outcome]) -> int:
 
 
 def _deflated(last: Facts, again: Figures, capital: float) -> Deflated | None:
-    scores = [outcome.score for outcome in last.outcomes if outcome.how == DONE and outcome.score]
-    ratios = [score.daily_sharpe for score in scores if score.daily_sharpe is not None]
-    spread = variance(ratios) if len(ratios) > 1 else None
-    return deflated_sharpe(again.returns(capital), max(_tried(last.outcomes), 1), spread)
+    tried = max(_tried(last.outcomes), 1)
+    return deflated_sharpe(again.returns(capital), tried, spread_of(last.outcomes))
 
 
 def _warnings(report: Report, days: int) -> Iterator[str]:

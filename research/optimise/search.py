@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from messages.errors import ConfigError
-from research.optimise.figures import Figures, score_of, too_few, unknown_because, value_of
+from research.optimise.figures import (
+    Figures,
+    daily_sharpe_of,
+    score_of,
+    too_few,
+    unknown_because,
+    value_of,
+)
 from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
 from research.optimise.protocol import Done, End, Ended, PartOver, Pool, Told
 from research.optimise.space import Value, params_text
@@ -133,6 +140,9 @@ class Search:
         hunt, hand = self._hands[told.ticket]
         if isinstance(told, PartOver):
             value = value_of(self._aim.objective, told.figures, self._aim.capital)
+            ratio = daily_sharpe_of(told.figures, self._aim.capital)
+            if ratio is not None:
+                hand.ratios[told.part] = ratio
             go_on = hunt.study.go_on(hand, told.part, value)
             self._pool.answer(told.ticket, go_on=go_on)
             return

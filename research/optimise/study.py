@@ -38,6 +38,8 @@ class Hand(msgspec.Struct, kw_only=True):
     """The same in memory."""
     parts: dict[int, float]
     """What it was worth after each part, so far."""
+    ratios: dict[int, float] = {}
+    """Its Sharpe ratio of one day after each."""
 
     @property
     def params(self) -> dict[str, Value]:
@@ -128,7 +130,7 @@ class Study:
 
     def end(self, hand: Hand, outcome: Outcome) -> bool:
         """Write down how a trial ended; False when it is no longer ours to say."""
-        outcome = msgspec.structs.replace(outcome, parts=hand.parts)
+        outcome = msgspec.structs.replace(outcome, parts=hand.parts, ratios=hand.ratios)
         with self._guard.alone():
             if not self._rows.is_ours(hand.row):
                 self._brain.tell(hand.trial, state=optuna.trial.TrialState.FAIL)

@@ -127,6 +127,22 @@ def test_trials_that_were_given_up_count_and_copies_and_refusals_do_not() -> Non
     assert window.trials["refused"] == 5
 
 
+def test_how_much_trials_differ_is_that_of_all_where_some_were_given_up() -> None:
+    """Those that came to their end are the better ones, and differ less."""
+    early = (-0.3, -0.2, -0.1, 0.0, 0.1)
+    others = tuple(Outcome(how=GIVEN_UP, ratios={1: ratio}) for ratio in early)
+    whole = tuple(Outcome(how=UNJUDGED, ratios={1: ratio, 2: 9.0}) for ratio in early)
+
+    given_up = report(again=figures(1.0), others=others, windows=0).deflated
+    to_the_end = report(again=figures(1.0), others=whole, windows=0).deflated
+
+    assert given_up is not None
+    assert to_the_end is not None
+    assert given_up.variance == pytest.approx(0.025)
+    assert to_the_end.variance == pytest.approx(1 / 365)
+    assert given_up.threshold > 3 * to_the_end.threshold
+
+
 def test_without_an_unseen_part_that_is_said() -> None:
     found = report(again=figures(5.0, 300), windows=0)
 
