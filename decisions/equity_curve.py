@@ -3,7 +3,7 @@
 Exact: everything here is Decimal; a chart makes its floats from it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -51,8 +51,8 @@ class Curve(msgspec.Struct):
 
 def curve(
     quote: str,
-    prices: Iterable[PricePoint],
-    executions: Iterable[Execution],
+    prices: Sequence[PricePoint],
+    executions: Sequence[Execution],
     *,
     capital: Decimal,
     fee_share: Decimal = NOTHING,
@@ -61,7 +61,7 @@ def curve(
 
     Both are in the order of time; an execution comes before a price of the same moment, for a
     candle's price is its close. Holding spends `capital` in equal parts on each symbol at its
-    first price, less `fee_share` of it (0.001 is ten basis points).
+    first price, less `fee_share` of it (0.001 is ten basis points); until then that part lies idle.
     """
     return _Curve(quote, capital, fee_share).over(prices, executions)
 
@@ -76,9 +76,13 @@ class _Curve:
         self._quantity: dict[Symbol, Decimal] = {}
         self._price: dict[Symbol, Decimal] = {}
         self._first: dict[Symbol, Decimal] = {}
+        self._symbols = 0
+        """So many will have a price at the end."""
         self._peak = self._hold_peak = NOTHING
 
-    def over(self, prices: Iterable[PricePoint], executions: Iterable[Execution]) -> Curve:
+    def over(self, prices: Sequence[PricePoint], executions: Sequence[Execution]) -> Curve:
+        named = {one[1] for some in (prices, executions) for one in some}
+        self._symbols = sum(map(self._is_ours, named))
         ours: dict[Symbol, bool] = {}
         trades = (one for one in executions if self._is_ours(one[1]))
         trade = next(trades, None)
@@ -138,5 +142,6 @@ class _Curve:
         growth = [self._price[symbol] / first for symbol, first in self._first.items() if first]
         if not growth:
             return NOTHING
-        capital = self._curve.capital
-        return capital * self._kept * sum(growth, start=NOTHING) / len(growth) - capital
+        capital, idle = self._curve.capital, self._symbols - len(growth)
+        held = self._kept * sum(growth, start=NOTHING)
+        return capital * (held + idle) / self._symbols - capital

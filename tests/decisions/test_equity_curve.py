@@ -77,6 +77,15 @@ def test_holding_divides_its_money_among_the_symbols() -> None:
     assert over(points).hold[-1] == 250
 
 
+def test_the_part_of_a_symbol_that_begins_later_lies_idle_until_then() -> None:
+    later = [(ts_ns, ETH, Decimal(10)) for ts_ns in (2, 3)]
+
+    found = over([*prices("100", "150", "190"), *later])
+
+    assert found.hold == [0, 250, 450, 450, 450]
+    assert found.deepest_of_hold == 0
+
+
 def test_another_currency_is_none_of_its_business() -> None:
     assert curve("EUR", prices("1", "2"), [], capital=Decimal(1)).profit == []
 
