@@ -23,11 +23,13 @@ from functools import cached_property
 import msgspec
 
 from exchanges.protocol import NewOrder
-from messages.exact import NOTHING
+from messages.exact import EXACT, NOTHING
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import BUY, Instrument, Liquidity, Side
 
 BPS = Decimal("0.0001")
+GUESSED_DIGITS = 3
+"""A tick that nobody told is at most so many places below a price's first digit."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -41,6 +43,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     taker_fee_rate: Decimal
     slippage_rate: Decimal
     participation: Decimal
+    is_guess: bool = False
+    """Whether nobody told the instrument's grid: then it must not be what makes a price worse."""
 
     def fee_rate(self, liquidity: Liquidity) -> Decimal:
         """The fraction of the notional that a fill costs."""
@@ -119,15 +123,24 @@ def round_down(quantity: Decimal, step: Decimal) -> Decimal:
 
 def slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
     """Give a price made worse for the taker by the slippage, on the instrument's ticks."""
-    tick = terms.instrument.price_tick
-    if not (price + terms.grid).same_quantum(terms.grid):
-        # A tick coarser than the market's own prices would be refuted by the data.
-        tick = min(tick, Decimal((0, (1,), int(price.as_tuple().exponent))))
+    tick = _tick_at(price, terms)
     if side is BUY:
         steps = (price * terms.dearer / tick).to_integral_value(ROUND_CEILING)
     else:
         steps = (price * terms.cheaper / tick).to_integral_value(ROUND_FLOOR)
     return max(steps * tick, tick)
+
+
+def _tick_at(price: Decimal, terms: Terms) -> Decimal:
+    tick = terms.instrument.price_tick
+    if not (price + terms.grid).same_quantum(terms.grid):
+        # A tick coarser than the market's own prices would be refuted by the data; but zeros at
+        # the end, which some recordings write and others do not, are no digits.
+        tick = min(tick, Decimal((0, (1,), int(price.normalize(EXACT).as_tuple().exponent))))
+    if terms.is_guess:
+        # One price alone does not tell: of ticks of 0.0001, one in a hundred is a round 0.17.
+        tick = min(tick, Decimal((0, (1,), price.adjusted() - GUESSED_DIGITS)))
+    return tick
 
 
 def _opening_price(order: NewOrder, event: MarketEvent) -> Decimal:

@@ -331,6 +331,7 @@ class PaperVenue:
             taker_fee_rate=settings.taker_fee_bps * BPS,
             slippage_rate=settings.slippage_bps * BPS,
             participation=settings.participation,
+            is_guess=symbol not in self._configured,
         )
 
     def _full_report(self, progress: Progress, evidence: str) -> OrderReport:

@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 import msgspec
 
 from exchanges.event_blocks import Block
-from exchanges.matching import BPS, Terms, slipped
+from exchanges.matching import BPS, GUESSED_DIGITS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
     Place,
@@ -90,10 +90,12 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
     about_participation: float
     grid: Decimal
     """A zero with so many decimals that a price with no more of them is on ticks that are finer."""
+    least: Decimal
+    """Below it the ticks are finer than the instrument's, for those are a guess."""
 
     def taker_price(self, side: Side, opened: Decimal) -> Decimal:
         """Give `matching.taker_price` for a candle that opened at this price."""
-        if not (opened + self.grid).same_quantum(self.grid):
+        if opened < self.least or not (opened + self.grid).same_quantum(self.grid):
             return slipped(opened, side, self.terms)
         tick = self.tick
         if side is BUY:
@@ -344,6 +346,7 @@ def _market_of(terms: Terms) -> _Market:
         cost=1 + max(rate, NOTHING),
         with_fee=1 + rate,
         grid=Decimal((0, (0,), coarser)),
+        least=Decimal((0, (1,), coarser + GUESSED_DIGITS)) if terms.is_guess else NOTHING,
     )
 
 
@@ -356,4 +359,5 @@ def terms_of(settings: PaperSettings, symbol: Symbol) -> Terms:
         taker_fee_rate=settings.taker_fee_bps * BPS,
         slippage_rate=settings.slippage_bps * BPS,
         participation=settings.participation,
+        is_guess=symbol not in configured,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from exchanges.matching import Offer, Terms, offer
@@ -58,6 +59,43 @@ def test_a_market_order_pays_the_open_and_slippage_rounded_away_from_it(
     given = offer(order("a", side=side), candle(0, open=opened), TERMS, first=True)
 
     assert given == Offer(Decimal(price), Decimal(100), Liquidity.TAKER)
+
+
+@pytest.mark.parametrize(
+    ("side", "opened", "price"),
+    [
+        (Side.BUY, "0.17", "0.1701"),
+        (Side.SELL, "0.17", "0.1699"),
+        (Side.SELL, "0.00002", "0.00001999"),
+        (Side.BUY, "9", "9.001"),
+        (Side.BUY, "100", "100.01"),
+    ],
+)
+def test_a_tick_that_nobody_told_makes_no_round_price_worse_by_more_than_a_thousandth(
+    order: MakeOrder, candle: MakeCandle, side: Side, opened: str, price: str
+) -> None:
+    """A market of 0.1701 and 0.1699 is at 0.17 at times, and its ticks are no coarser then."""
+    terms = msgspec.structs.replace(TERMS, is_guess=True)
+
+    given = offer(order("a", side=side), candle(0, open=opened), terms, first=True)
+
+    assert given == Offer(Decimal(price), Decimal(100), Liquidity.TAKER)
+
+
+@pytest.mark.parametrize("is_guess", [True, False])
+@pytest.mark.parametrize("price", ["42283.58", "0.0357", "0.35"])
+def test_zeros_behind_a_price_are_no_digits_of_it(
+    order: MakeOrder, candle: MakeCandle, price: str, *, is_guess: bool
+) -> None:
+    """Binance's archive writes eight decimals, the store none that are zero."""
+    terms = msgspec.structs.replace(TERMS, is_guess=is_guess)
+
+    given = [
+        offer(order("a"), candle(0, open=opened), terms, first=True)
+        for opened in (price, f"{Decimal(price):.8f}")
+    ]
+
+    assert given[0] == given[1]
 
 
 def test_slippage_does_not_round_a_small_price_to_a_coarse_tick(

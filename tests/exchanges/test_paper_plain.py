@@ -26,6 +26,7 @@ MS = 1_000_000
 prices = st.integers(80, 120).map(Decimal) | st.integers(79_500, 80_500).map(
     lambda thousandths: (Decimal(thousandths) / 1000).normalize()
 )
+prices |= st.sampled_from([Decimal(p) for p in ("9.99", "9", "0.170000", "0.17", "0.00002")])
 volumes = st.sampled_from([Decimal(0), Decimal("0.3"), Decimal(5), Decimal(40), Decimal(400)])
 
 
