@@ -12,13 +12,12 @@ from actors.outbox import OFFER_AGAIN, Outbox
 from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from decisions.strategy_record import packed_memory
-from decisions.wishes import plain_instrument
 from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import Intent, MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyEnded, StrategyStands
 from messages.stops import StopActed
-from messages.values import Instrument
+from messages.values import Instrument, plain_instrument
 
 Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules | StopActed
 

@@ -21,13 +21,13 @@ from decisions.strategy_told import StrategyTold
 from decisions.strategy_warmup import memory_of, warmup_candles
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
 from decisions.strategy_wide_run import WideRun
-from decisions.wishes import DecisionLike, Desk, Moment, count_decisions, plain_instrument
+from decisions.wishes import DecisionLike, Desk, Moment, count_decisions
 from messages.exact import EXACT
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
-from messages.values import Instrument
+from messages.values import Instrument, plain_instrument
 
 __all__ = [
     "MOST_TRIES",

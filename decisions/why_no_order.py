@@ -1,8 +1,11 @@
 """Why a backtest ended without an execution, strategy by strategy, in words to act on. Pure."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 import msgspec
+
+from messages.values import Instrument
 
 
 class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +27,19 @@ class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue said of them."""
     ended: int = 0
     """Of those that were canceled: at the strategy's own word, or a person's."""
+    too_small: str = ""
+    """Why orders of the size that it is told may be none; empty where they are large enough."""
     dropped: Mapping[str, int] = {}
     """Rows of the data that were not used, by why."""
+
+
+def too_small(order_notional: Decimal, instrument: Instrument) -> str:
+    """Say that orders of such a size are none; empty where they are large enough."""
+    least = instrument.min_notional
+    if order_notional >= least:
+        return ""
+    whose = f"the least order of {instrument.symbol}, {least}"
+    return f"order_notional {order_notional} is less than {whose}"
 
 
 def reasons_without_a_fill(seen: Hindsight) -> list[str]:
@@ -52,9 +66,10 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
     elif not decided:
         left = seen.events - seen.warmup
         warmed = f" after a warm-up of {seen.warmup:,}" if seen.warmup else ""
+        small = f", or what it wanted was too small: {seen.too_small}" if seen.too_small else ""
         yield (
             f"{who} decided nothing: its rule was not met at any of {left:,} events of"
-            f" {seen.symbol}{warmed}"
+            f" {seen.symbol}{warmed}{small}"
         )
     for who_said, said in (
         ("risk refused", seen.refusals),

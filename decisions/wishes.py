@@ -36,7 +36,6 @@ __all__ = [
     "NotADecision",
     "count_decisions",
     "order_to",
-    "plain_instrument",
 ]
 
 Decided = dict[tuple[Symbol, TimestampNs], int]
@@ -90,11 +89,6 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     prices: Mapping[Symbol, Decimal]
     handler: str
     """The method that decided."""
-
-
-def plain_instrument(symbol: Symbol) -> Instrument:
-    """Give the grid that the paper venue has for every symbol."""
-    return Instrument(symbol=symbol)
 
 
 class Desk(msgspec.Struct, frozen=True):

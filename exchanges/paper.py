@@ -45,7 +45,7 @@ from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import Fill, OrderReport
-from messages.values import Instrument
+from messages.values import plain_instrument
 
 __all__ = ["PaperSettings", "PaperVenue"]
 
@@ -326,7 +326,7 @@ class PaperVenue:
     def _make_terms(self, symbol: Symbol) -> Terms:
         settings = self._settings
         return Terms(
-            instrument=self._configured.get(symbol) or Instrument(symbol=symbol),
+            instrument=self._configured.get(symbol) or plain_instrument(symbol),
             maker_fee_rate=settings.maker_fee_bps * BPS,
             taker_fee_rate=settings.taker_fee_bps * BPS,
             slippage_rate=settings.slippage_bps * BPS,

@@ -33,7 +33,7 @@ from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill
-from messages.values import BUY, Instrument, Liquidity, Side
+from messages.values import BUY, Liquidity, Side, plain_instrument
 
 _TAPE_LENGTH = 1024
 _SURELY = 1 + 1e-6
@@ -354,7 +354,7 @@ def terms_of(settings: PaperSettings, symbol: Symbol) -> Terms:
     """Give what the venue charges and gives in one symbol."""
     configured = {one.symbol: one for one in settings.instruments}
     return Terms(
-        instrument=configured.get(symbol) or Instrument(symbol=symbol),
+        instrument=configured.get(symbol) or plain_instrument(symbol),
         maker_fee_rate=settings.maker_fee_bps * BPS,
         taker_fee_rate=settings.taker_fee_bps * BPS,
         slippage_rate=settings.slippage_bps * BPS,

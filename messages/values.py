@@ -112,6 +112,18 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return quote_of(self.symbol)
 
 
+DEAR_QUOTES = ("BTC", "ETH", "BNB")
+"""Currencies that a symbol may be paid in, of which what is made for dollars is a fortune."""
+
+
+def plain_instrument(symbol: Symbol) -> Instrument:
+    """Give the grid that the paper venue has for every symbol."""
+    if quote_of(symbol) not in DEAR_QUOTES:
+        return Instrument(symbol=symbol)
+    finest, least = Decimal("0.00000001"), Decimal("0.0001")
+    return Instrument(symbol=symbol, price_tick=finest, min_notional=least)
+
+
 class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When the executor is to sell what a buy has brought, or to buy back what was sold.
 

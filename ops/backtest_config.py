@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import strategies
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol, currencies_of
-from messages.values import Instrument
+from messages.values import plain_instrument
 from ops.config import (
     Config,
     FeedType,
@@ -190,7 +190,7 @@ def _strategy(
         settings.params,
         first,
         settings.order_notional,
-        Instrument(symbol=first),
-        {symbol: Instrument(symbol=symbol) for symbol in others},
+        plain_instrument(first),
+        {symbol: plain_instrument(symbol) for symbol in others},
     )
     return settings.id, settings.symbols, build

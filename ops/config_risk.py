@@ -5,19 +5,18 @@ from decimal import Decimal
 
 from decisions.risk_limits import Notional, RiskLimits
 from messages.ids import Symbol, quote_of
+from messages.values import DEAR_QUOTES
 from ops.config_reader import TableReader
 from ops.config_schema import OnDifference, RiskConfig, StrategyConfig
 
 _MAX_ORDER = "1000"
-_DEAR = ("BTC", "ETH", "BNB")
-"""Quote currencies of which the defaults, made for dollars, would be a fortune."""
 
 
 def check_defaults(root: TableReader, strategies: Sequence[StrategyConfig]) -> None:
     """Refuse to send a hundred bitcoins because nobody said how much: with money that is real."""
     dear = ""
     for reader, strategy in zip(root.tables("strategy"), strategies, strict=False):
-        found = [quote for quote in map(quote_of, strategy.symbols) if quote in _DEAR]
+        found = [quote for quote in map(quote_of, strategy.symbols) if quote in DEAR_QUOTES]
         dear = dear or "".join(found[:1])
         if found and not reader.has("order_notional"):
             reader.expected("order_notional", _said_how_much(strategy.order_notional, found[0]))

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.cell import Cell
 from decisions.strategy_memory import StrategyMemory
+from decisions.why_no_order import too_small
 from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
 from messages.ids import NS_PER_S, ActorPath, StrategyId
@@ -94,15 +95,10 @@ def _too_small(config: Config, strategy: StrategyId, cell: Cell) -> str:
     if not cell.arguments:
         return ""
     try:
-        least = cell.arguments["instrument_of"](settings.symbol).min_notional
+        instrument = cell.arguments["instrument_of"](settings.symbol)
     except WatchkeeperError:
         return ""  # the venue has not told its rules
-    if settings.order_notional >= least:
-        return ""
-    return (
-        f"order_notional {settings.order_notional} is less than the least order of"
-        f" {settings.symbol}, {least}"
-    )
+    return too_small(settings.order_notional, instrument)
 
 
 def _behind_s(memory: StrategyMemory | None, market_at_ns: int | None) -> float:

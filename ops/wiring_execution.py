@@ -11,8 +11,8 @@ from actors.gateway import Gateway
 from actors.strategy import Kept, StrategyActor
 from decisions.strategy import StrategyRun
 from decisions.supervisor import Intensity, OnExhausted, Restart, Strategy
-from decisions.wishes import plain_instrument
 from messages.ids import NS_PER_MS, NS_PER_S, PAPER_ACCOUNT, AccountId, ActorPath, StrategyId
+from messages.values import plain_instrument
 from ops.config import Config, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
 from ops.wiring_strategies import Asked, ask_strategy, maker

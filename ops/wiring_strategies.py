@@ -9,9 +9,8 @@ import msgspec
 import strategies
 from actors.strategy import Kept
 from decisions.strategy import StrategyLike, memory_of, warmup_candles
-from decisions.wishes import plain_instrument
 from messages.ids import StrategyId, Symbol
-from messages.values import Instrument
+from messages.values import Instrument, plain_instrument
 from ops.config import Config, StrategyConfig
 from ops.own_code import in_time
 

@@ -15,6 +15,7 @@ from decisions.risk_limits import RiskLimits
 from decisions.split_sample import split_ns
 from decisions.strategy import StrategyLike
 from decisions.tear_sheet import Trials
+from decisions.why_no_order import too_small
 from exchanges.demo import DemoSource
 from exchanges.event_blocks import Block, event_blocks
 from exchanges.fitting import open_fitting
@@ -190,12 +191,19 @@ def plan_of(options: BacktestOptions) -> Plan:
                 build=build,
                 symbols=symbols,
                 decided_until_ns=options.warm_until_ns,
+                too_small=_too_small(build),
             )
             for name, symbols, build in options.strategies
         ),
         venue=options.venue,
         limits=options.limits,
     )
+
+
+def _too_small(build: Callable[[], StrategyLike]) -> str:
+    assert isinstance(build, partial), "a configuration's strategies are built by a partial"
+    order_notional, instrument = build.args[3:5]
+    return too_small(order_notional, instrument)
 
 
 def _market(options: BacktestOptions, symbol: Symbol) -> MarketPlan:

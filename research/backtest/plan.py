@@ -41,6 +41,8 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All of them in their order; where none is given, the first is the only one."""
     decided_until_ns: int = -1
     """Events up to here are history: they decide nothing."""
+    too_small: str = ""
+    """Why orders of the size that it is told may be none; empty where they are large enough."""
 
     @property
     def traded(self) -> tuple[Symbol, ...]:

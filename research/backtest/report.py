@@ -231,6 +231,7 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
             refusals=_said(ours, "refused"),
             rejections=_said(ours, "rejected"),
             ended=_said(ours, "canceled")[BY_REQUEST],
+            too_small=one.too_small,
             dropped={name: dropped[name] for name in ("malformed", "duplicate", "out_of_order")},
         )
         yield from reasons_without_a_fill(seen)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun, memory_of
 from messages.ids import AccountId, StrategyId, Symbol
 from messages.patience import Patience
-from messages.values import Instrument
+from messages.values import Instrument, plain_instrument
 from research.replay.found import state_of
 
 Build = Callable[[Callable[[Symbol], Instrument]], StrategyLike]
@@ -106,4 +106,4 @@ class Life:
         return memory
 
     def _grid(self, symbol: Symbol) -> Instrument:
-        return self._grids.get(symbol) or Instrument(symbol=symbol)
+        return self._grids.get(symbol) or plain_instrument(symbol)

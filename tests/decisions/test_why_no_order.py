@@ -23,6 +23,10 @@ def said(**seen: object) -> str:
         ),
         ({"warmup": 0}, "not met at any of 100 events of BTC/USDT"),
         (
+            {"too_small": "order_notional 1 is less than 5"},
+            "a warm-up of 30, or what it wanted was too small: order_notional 1 is less than 5",
+        ),
+        (
             {"events": 30},
             "never finished its warm-up: it needs 30 events of BTC/USDT and there are 30",
         ),

@@ -1,5 +1,6 @@
 """The plain loop decides, fills and earns what the whole system does on the same market."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from messages.ids import NS_PER_MS
 from tests.research.parity import (
+    FIRST_MINUTE,
     MINUTE_MS,
     STEP_BY_STEP,
     assert_the_same,
     markets,
     venues,
+    write,
     write_both,
 )
 from tests.system.conftest import DATA, STRESS, WEEK, config_of
@@ -31,6 +34,26 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
     config = config_of(tmp_path / "run", {"BTC/USDT": WEEK}, idempotency={"backend": "sqlite"})
 
     assert assert_the_same(config) > 100
+
+
+def test_what_is_paid_in_bitcoins_is_traded_in_parts_of_one(tmp_path: Path) -> None:
+    """The least order of a symbol paid in dollars, 5 of them, would be a fortune."""
+    rng, price, rows = random.Random(4), 0.05, []
+    for place in range(120):
+        close = price * (1 + rng.gauss(0, 0.002))
+        prices = [f"{x:.6f}" for x in (price, max(price, close), min(price, close), close)]
+        rows.append(((FIRST_MINUTE + place) * MINUTE_MS, *prices, "1000"))
+        price = float(prices[-1])
+    cross = {"uses": "sma_cross", "symbol": "ETH/BTC", "params": {"fast": 2, "slow": 5}}
+    config = config_of(
+        tmp_path / "run",
+        {"ETH/BTC": write(tmp_path / "ethbtc.csv", rows)},
+        strategy=[{"id": "s", **cross, "order_notional": "0.01"}],
+        risk={"max_order_notional": "1"},
+        feed=STEP_BY_STEP,
+    )
+
+    assert assert_the_same(config) > 10
 
 
 WIDE: list[dict[str, Any]] = [

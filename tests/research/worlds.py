@@ -13,7 +13,7 @@ from decisions.money_fold import MoneyFold
 from exchanges.event_blocks import Block, event_blocks
 from exchanges.replay import ReplaySource
 from messages.ids import Symbol
-from messages.values import Instrument
+from messages.values import plain_instrument
 from ops.config import Config
 from ops.config_risk import risk_limits
 from ops.sources import paper_settings
@@ -53,8 +53,8 @@ def _strategy(settings: Any) -> StrategyPlan:
             settings.params,
             first,
             settings.order_notional,
-            Instrument(symbol=first),
-            {symbol: Instrument(symbol=symbol) for symbol in others},
+            plain_instrument(first),
+            {symbol: plain_instrument(symbol) for symbol in others},
         )
 
     symbols = settings.symbols
