@@ -25,6 +25,8 @@ from research.store import SeriesWriter
 
 AT_ONCE = 20_000
 """So many rows are held; a file may be of any length, and in any order."""
+NO_FILE = "is no file, and is read more than once: write what comes from it to one"
+"""Of a pipe: there is nothing in it any more when it is read again, or nobody at its other end."""
 _LOOKED_AT, _ENOUGH = 100, 10
 _KEPT_PROBLEMS = 20
 _NAMES = ("open", "high", "low", "close", "volume")
@@ -124,6 +126,8 @@ def _check_all(paths: Sequence[Path], series: Series) -> None:
 def _check(path: Path, series: Series) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder: name the files in it")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: {NO_FILE}")
     _check_packing(path)
     recording = Recording(path)
     if recording.has_trades:

@@ -13,7 +13,7 @@ from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_OK
 from messages.ids import NS_PER_MS
 from research.checking import SPIKE, Checker, Finding, Kind
-from research.importing import FileReport, first_times_ms, usual_step_ms
+from research.importing import NO_FILE, FileReport, first_times_ms, usual_step_ms
 from research.month_file import read_footer
 from research.printing import Progress, counted, say, write_line
 from research.series import DEFAULT_DIR, moment_text, nothing_in
@@ -117,6 +117,11 @@ def _groups(options: VerifyOptions) -> list[list[Path]]:
     missing = [f"{path}: there is no such file or folder" for path in named if not path.exists()]
     if missing and not options.paths:
         missing = [nothing_in(options.root)]
+    missing += [
+        f"{path}: {NO_FILE}"
+        for path in named
+        if path.exists() and not (path.is_file() or path.is_dir())
+    ]
     if missing:
         raise ConfigError(missing)
     groups: list[list[Path]] = []

@@ -1,6 +1,7 @@
 """`data import`: every format, exactly, and twice is once."""
 
 import gzip
+import os
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -170,6 +171,20 @@ def test_what_cannot_be_used_is_told_at_once_and_nothing_is_written(
         strict=True,
     ):
         assert part in text
+    assert not data.exists()
+
+
+def test_a_pipe_is_no_file(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is empty when it is read again, and of one that nobody writes there is no end."""
+    os.mkfifo(pipe := tmp_path / "pipe.csv")
+
+    assert cli.main(["data", "import", str(pipe), *NAMED]) == 2
+    assert cli.main(["data", "verify", str(pipe)]) == 2
+
+    said = capsys.readouterr().err.splitlines()
+    assert [text.partition("pipe.csv: ")[2].partition(",")[0] for text in said] == [
+        "is no file"
+    ] * 2
     assert not data.exists()
 
 
