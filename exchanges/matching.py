@@ -25,11 +25,9 @@ import msgspec
 from exchanges.protocol import NewOrder
 from messages.exact import EXACT, NOTHING
 from messages.market import Candle, MarketEvent, Tick, Trade
-from messages.values import BUY, Instrument, Liquidity, Side
+from messages.values import BUY, GUESSED_DIGITS, Instrument, Liquidity, Side
 
 BPS = Decimal("0.0001")
-GUESSED_DIGITS = 3
-"""A tick that nobody told is at most so many places below a price's first digit."""
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 import msgspec
 
 from exchanges.event_blocks import Block
-from exchanges.matching import BPS, GUESSED_DIGITS, Terms, slipped
+from exchanges.matching import BPS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
     Place,
@@ -33,7 +33,7 @@ from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, StrategyId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill
-from messages.values import BUY, Liquidity, Side, plain_instrument
+from messages.values import BUY, GUESSED_DIGITS, Liquidity, Side, plain_instrument
 
 _TAPE_LENGTH = 1024
 _SURELY = 1 + 1e-6

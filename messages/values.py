@@ -112,6 +112,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return quote_of(self.symbol)
 
 
+GUESSED_DIGITS = 3
+"""A tick that nobody told is at most so many places below a price's first digit."""
 DEAR_QUOTES = ("BTC", "ETH", "BNB")
 """Currencies that a symbol may be paid in, of which what is made for dollars is a fortune."""
 

@@ -13,7 +13,7 @@ for each cell, which is bought at l[i] and sold at l[i + 1]:
     lot         order_notional / cells / upper, so that all lots cost at most order_notional
 
 Lines are even (l[i + 1] - l[i] is one number) or in ratio (l[i + 1] / l[i] is one number, the
-lines rounded down to the price tick).
+lines rounded down to the price tick, or to a thousandth of the price where no venue told one).
 
 Lines are crossed at closes by market orders, which pay the spread and the taker's fee that a
 resting order would have earned. With `resting` they are limit orders instead: see
@@ -36,7 +36,7 @@ from messages.values import Instrument, Side
 from strategies.bounds import refuse
 from strategies.grid_orders import GridOrders
 from strategies.protocol import Decision, Strategy, market_order
-from strategies.sizing import quantity_for_notional, round_down
+from strategies.sizing import quantity_for_notional, round_down, tick_at
 
 
 class GridParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,5 +111,5 @@ def lines_of(params: GridParams, instrument: Instrument) -> list[Decimal]:
         return [lower + (upper - lower) * place / cells for place in range(cells + 1)]
     ratio = upper / lower
     between = (lower * ratio ** (Decimal(place) / cells) for place in range(1, cells))
-    tick = instrument.price_tick
+    tick = tick_at(lower, instrument)
     return [lower, *(max(lower, round_down(line, tick)) for line in between), upper]

@@ -17,7 +17,7 @@ from messages.order_changes import OrderChange
 from messages.orders import OrderUpdate
 from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
 from strategies.protocol import Cancel, Decision, Replace, market_order
-from strategies.sizing import round_down
+from strategies.sizing import round_down, tick_at
 
 Wishes = list[Decision | OrderChange]
 
@@ -28,7 +28,7 @@ class GridOrders:
     def __init__(
         self, lines: Sequence[Decimal], lot: Decimal, each_side: int, instrument: Instrument
     ) -> None:
-        tick = instrument.price_tick
+        tick = tick_at(lines[0], instrument)
         self._lines = [round_down(line, tick) for line in lines]
         self._lot, self._each_side, self._instrument = lot, each_side, instrument
 

@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from math import isfinite
 
 from messages.exact import NOTHING
-from messages.values import Instrument
+from messages.values import GUESSED_DIGITS, Instrument, plain_instrument
 
 price_to_float = float
 """Give a Decimal price as the nearest float, for indicators only (its own name, no wrapper:
@@ -40,6 +40,14 @@ def quantity_for_notional(notional: Decimal, price: Decimal, instrument: Instrum
     quantity = steps * instrument.quantity_step
     too_small = quantity < instrument.min_quantity or quantity * price < instrument.min_notional
     return NOTHING if too_small else quantity
+
+
+def tick_at(price: Decimal, instrument: Instrument) -> Decimal:
+    """Give the step of prices near one: where no venue told any, at most a thousandth of it."""
+    tick = instrument.price_tick
+    if instrument != plain_instrument(instrument.symbol):
+        return tick
+    return min(tick, Decimal((0, (1,), price.adjusted() - GUESSED_DIGITS)))
 
 
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:

@@ -1,14 +1,16 @@
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages.ids import TimestampNs
-from messages.values import Instrument, Side
+from messages.ids import Symbol, TimestampNs
+from messages.values import Instrument, Side, plain_instrument
 from strategies import build
 from strategies.grid import Grid, GridParams, lines_of
+from strategies.grid_orders import GridOrders
 from strategies.protocol import Decision
 from tests.strategies.market import BTC, NOTIONAL, candle
 
@@ -104,3 +106,19 @@ def test_lines_rise_from_lower_to_upper(cells: int, tick: str) -> None:
         assert len(lines) == cells + 1
         assert lines == sorted(lines)
         assert (lines[0], lines[-1]) == (params.lower, params.upper)
+
+
+@pytest.mark.parametrize("spacing", ["even", "ratio"])
+def test_between_prices_of_cents_there_is_a_line_for_each_cell_where_no_venue_told_its_ticks(
+    spacing: Literal["even", "ratio"],
+) -> None:
+    """As in a backtest: a tick of 0.01 would lay ten cells on six lines, and trade for nothing."""
+    params = GridParams(lower=Decimal("0.15"), upper=Decimal("0.2"), cells=10, spacing=spacing)
+    doge = plain_instrument(Symbol("DOGE/USDT"))
+
+    lines = lines_of(params, doge)
+    resting = GridOrders(lines, Decimal(100), 20, doge).wishes((), Decimal(0), Decimal("0.21"))
+
+    prices = {one.limit_price for one in resting if isinstance(one, Decision)}
+    assert len(prices) == params.cells
+    assert prices == {line.quantize(Decimal("0.0001"), ROUND_DOWN) for line in lines[:-1]}
