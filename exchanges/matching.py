@@ -25,7 +25,7 @@ import msgspec
 from exchanges.protocol import NewOrder
 from messages.exact import EXACT, NOTHING
 from messages.market import Candle, MarketEvent, Tick, Trade
-from messages.values import BUY, GUESSED_DIGITS, Instrument, Liquidity, Side
+from messages.values import BUY, Instrument, Liquidity, Side, guessed_tick
 
 BPS = Decimal("0.0001")
 
@@ -137,7 +137,7 @@ def _tick_at(price: Decimal, terms: Terms) -> Decimal:
         tick = min(tick, Decimal((0, (1,), int(price.normalize(EXACT).as_tuple().exponent))))
     if terms.is_guess:
         # One price alone does not tell: of ticks of 0.0001, one in a hundred is a round 0.17.
-        tick = min(tick, Decimal((0, (1,), price.adjusted() - GUESSED_DIGITS)))
+        tick = min(tick, guessed_tick(price))
     return tick
 
 

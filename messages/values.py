@@ -113,7 +113,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 GUESSED_DIGITS = 3
-"""A tick that nobody told is at most so many places below a price's first digit."""
+"""A tick that nobody told is at least so many places below a price's first digit."""
+_FINEST_PLACE = -8
+"""Of the ticks that exchanges have."""
 DEAR_QUOTES = ("BTC", "ETH", "BNB")
 """Currencies that a symbol may be paid in, of which what is made for dollars is a fortune."""
 
@@ -124,6 +126,11 @@ def plain_instrument(symbol: Symbol) -> Instrument:
         return Instrument(symbol=symbol)
     finest, least = Decimal("0.00000001"), Decimal("0.0001")
     return Instrument(symbol=symbol, price_tick=finest, min_notional=least)
+
+
+def guessed_tick(price: Decimal) -> Decimal:
+    """Give the coarsest tick that a market of such a price may be taken to have."""
+    return Decimal((0, (1,), max(price.adjusted() - GUESSED_DIGITS, _FINEST_PLACE)))
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):

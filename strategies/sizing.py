@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from math import isfinite
 
 from messages.exact import NOTHING
-from messages.values import GUESSED_DIGITS, Instrument, plain_instrument
+from messages.values import Instrument, guessed_tick, plain_instrument
 
 price_to_float = float
 """Give a Decimal price as the nearest float, for indicators only (its own name, no wrapper:
@@ -47,7 +47,7 @@ def tick_at(price: Decimal, instrument: Instrument) -> Decimal:
     tick = instrument.price_tick
     if instrument != plain_instrument(instrument.symbol):
         return tick
-    return min(tick, Decimal((0, (1,), price.adjusted() - GUESSED_DIGITS)))
+    return min(tick, guessed_tick(price))
 
 
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:

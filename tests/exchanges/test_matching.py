@@ -67,11 +67,12 @@ def test_a_market_order_pays_the_open_and_slippage_rounded_away_from_it(
         (Side.BUY, "0.17", "0.1701"),
         (Side.SELL, "0.17", "0.1699"),
         (Side.SELL, "0.00002", "0.00001999"),
+        (Side.BUY, "0.00000002", "0.00000003"),
         (Side.BUY, "9", "9.001"),
         (Side.BUY, "100", "100.01"),
     ],
 )
-def test_a_tick_that_nobody_told_makes_no_round_price_worse_by_more_than_a_thousandth(
+def test_a_tick_that_nobody_told_is_a_thousandth_of_a_round_price_or_the_finest_there_is(
     order: MakeOrder, candle: MakeCandle, side: Side, opened: str, price: str
 ) -> None:
     """A market of 0.1701 and 0.1699 is at 0.17 at times, and its ticks are no coarser then."""
