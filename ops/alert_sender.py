@@ -31,7 +31,11 @@ def apprise_sender(url: str) -> Sender:
         warnings.simplefilter("ignore", DeprecationWarning)  # of what its plugins import
         import apprise
 
-        asset = apprise.AppriseAsset(app_id="Watchkeeper", async_mode=False, secure_logging=True)
+        # Who follows a redirect asks the other place for a page and says nothing there: the letter
+        # would be lost, and told as taken. An address may say `redirect=yes` itself.
+        asset = apprise.AppriseAsset(
+            app_id="Watchkeeper", async_mode=False, secure_logging=True, http_redirects=False
+        )
         service = apprise.Apprise.instantiate(url, asset=asset)
     if service is None:
         reason = without_secrets(heard.last or "apprise does not know it", secrets)

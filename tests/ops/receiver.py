@@ -12,7 +12,10 @@ TOKEN = "s3cret-path-token"
 
 
 class Receiver:
-    """`url` is an address of apprise. `status` answers all from then on."""
+    """`url` is an address of apprise. `status` answers all from then on.
+
+    It sends on to a page of its own what it answers with a redirect.
+    """
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self._server = server
@@ -53,7 +56,14 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(running.take(body))
+            self._answer(running.take(body))
+
+        def do_GET(self) -> None:
+            self._answer(200)
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("Location", "/page")
             self.send_header("Content-Length", "0")
             self.end_headers()
 

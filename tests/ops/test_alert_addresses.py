@@ -34,6 +34,18 @@ def test_a_receiver_that_refuses_is_a_reason_without_the_address(there: Receiver
     assert TOKEN not in problem
 
 
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_letter_that_is_sent_elsewhere_was_not_taken(there: Receiver, status: int) -> None:
+    """Of what follows such an answer most is a question for a page, without the letter."""
+    there.status = status
+
+    problem = apprise_sender(there.url)(LETTER)
+
+    assert str(status) in problem
+    assert TOKEN not in problem
+    assert there.got == []
+
+
 def test_a_receiver_that_is_away_is_a_reason_without_the_address() -> None:
     problem = apprise_sender(NOWHERE)(LETTER)
 
