@@ -18,6 +18,7 @@ from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
 from ops.demo_kill import KillShown
 from ops.final_word import final_word, is_demonstration, verdict_lines
+from ops.health_text import one_line
 from ops.moments import utc
 from ops.narrator import Observations
 from ops.paper_equity import PaperEquity
@@ -37,7 +38,8 @@ class Panel:
         self._seen = Observations()
         self._orders: dict[str, OrderUpdate] = {}
         self._story: deque[str] = deque(maxlen=4)
-        self._console = Console()
+        # What a venue or an error says may look like markup, and be none.
+        self._console = Console(markup=False, emoji=False, highlight=False)
         self._live: Live | None = None
         self._ticks = 0
         self._equity = PaperEquity(config)
@@ -54,7 +56,7 @@ class Panel:
 
     def begin(self) -> None:
         """Say in one line what this is, then draw."""
-        self._console.print(_headline(self._config), highlight=False)
+        self._console.print(_headline(self._config))
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
 
@@ -75,7 +77,7 @@ class Panel:
             self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
         for line in verdict_lines(word, is_demonstration=is_demonstration(self._config)):
-            self._console.print(line, highlight=False, soft_wrap=True)  # a path stays in one piece
+            self._console.print(one_line(line), soft_wrap=True)  # a path stays in one piece
 
     # ------------------------------------------------------------ drawing
 
@@ -104,7 +106,7 @@ class Panel:
         market, profit = snapshot["market"].items(), self._profit()
         prices = "  ".join(f"{s} {spoken_price(p)}" for s, p in market) or "no price yet"
         pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit.items()) or "0"
-        why = f"{snapshot['why']}\n" if snapshot["why"] else ""
+        why = f"{one_line(snapshot['why'])}\n" if snapshot["why"] else ""
         text = Text(why)
         if self._kill is not None:  # below the alarm that it raised
             told = self._kill.sentence()
@@ -154,7 +156,7 @@ class Panel:
         table.add_column("why", no_wrap=True, ratio=1)  # what is left of a narrow terminal
         for order in reversed(self._orders.values()):
             price = "" if order.average_price is None else spoken_price(order.average_price)
-            table.add_row(
+            cells = (
                 f"{utc(order.decided_at_ns)[11:19]}Z",
                 order.order_key[:18],
                 order.symbol,
@@ -164,6 +166,7 @@ class Panel:
                 price,
                 order.reason,
             )
+            table.add_row(*map(_cell, cells))
         return table
 
 
@@ -184,18 +187,22 @@ def _tree(snapshot: dict[str, Any]) -> Table:
     table.add_column("last error", no_wrap=True, ratio=1)
     for actor in snapshot["actors"]:
         depth = actor["path"].count("/") + (actor["path"] != "root")
-        colour = _COLOURS.get(actor["state"], "red")
         table.add_row(
-            "  " * depth + actor["path"].rpartition("/")[2],
-            f"[{colour}]{actor['state']}[/]",
+            Text("  " * depth + actor["path"].rpartition("/")[2]),
+            Text(actor["state"], style=_COLOURS.get(actor["state"], "red")),
             str(actor["restarts"]),
             f"{actor['mailbox']}/{actor['capacity']}",
             str(actor["processed"]),
             f"{actor['p50_us']:.0f}/{actor['p99_us']:.0f}",
-            actor["last_error"][:60],
+            _cell(actor["last_error"][:60]),
         )
     return table
 
 
+def _cell(text: str) -> Text:
+    """Give what is not ours to say as it stands there, and nothing that moves a terminal."""
+    return Text(one_line(text))
+
+
 def _sentence(report: Supervision) -> str:
-    return f"{report.child} {report.event} {report.reason}".rstrip()
+    return one_line(f"{report.child} {report.event} {report.reason}")

@@ -12,6 +12,7 @@ import termios
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -20,7 +21,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.values import OrderState
 from ops.config import demo_config
-from ops.panel import Panel
+from ops.panel import Panel, _tree
 from tests.cli.runs import ROOT
 from tests.ops.test_order_log import update
 
@@ -52,7 +53,7 @@ def on_a_terminal(run_dir: Path, environment: Mapping[str, str]) -> str:
 def test_it_is_drawn_and_the_last_lines_are_told_whatever_letters_there_are(
     tmp_path: Path, encoding: str
 ) -> None:
-    run_dir = tmp_path / ("a-long-name-" * 8)
+    run_dir = tmp_path / ("a-[long]-name-" * 7)
 
     told = on_a_terminal(run_dir, {"PYTHONIOENCODING": encoding})
 
@@ -102,6 +103,30 @@ def test_of_an_order_all_but_the_reason_is_there_on_80_columns() -> None:
     assert row.startswith("00:00:00Z ")
 
 
+SAID = "[/] [red]KeyError: [x] :boom: \x1b[2J"
+SHOWN = "[/] [red]KeyError: [x] :boom:  [2J"
+
+
+def test_what_an_error_or_a_venue_says_is_shown_and_not_obeyed() -> None:
+    """Nor is it markup: one that is not closed ended the panel for the whole run."""
+    panel = Panel(demo_config())
+    panel.snapshots = Shown()  # type: ignore[assignment]  # planted
+    console = panel._console
+    console.width = 200
+    rejected = update(OrderState.REJECTED, SAID)
+    panel._orders[rejected.order_key] = rejected
+    numbers = dict.fromkeys(("restarts", "mailbox", "capacity", "processed", "p50_us", "p99_us"), 0)
+    actor = {"path": "feeds", "state": "running", "last_error": SAID, **numbers}
+
+    with console.capture() as shown:
+        console.print(panel._order_table())
+        console.print(_tree({"actors": [actor]}))
+        console.print(panel._market(snapshot_of(SAID)))
+
+    assert shown.get().count(SHOWN) == 3
+    assert "\x1b" not in shown.get()
+
+
 class Shown:
     """What the panel asks of a run, planted."""
 
@@ -115,14 +140,18 @@ class Shown:
         return 1_704_096_000_000_000_000
 
 
+def snapshot_of(why: str) -> dict[str, Any]:
+    counters = dict.fromkeys(("processed", "allowed", "filled", "rejected", "dupes_filtered"), 0)
+    told = {"mode": "paper", "verdict": "WARNING", "why": why, "counters": counters}
+    return {**told, "market": {"BTC/USDT": "60109.73"}}
+
+
 def head_of(panel: Panel, console: Console, why: str, shown: Shown | None = None) -> str:
     """Give the head of a panel as one line, without its frame."""
     panel.snapshots = shown or Shown()  # type: ignore[assignment]  # planted
-    counters = dict.fromkeys(("processed", "allowed", "filled", "rejected", "dupes_filtered"), 0)
-    snapshot = {"mode": "paper", "verdict": "WARNING", "why": why, "counters": counters}
 
     with console.capture() as drawn:
-        console.print(panel._market({**snapshot, "market": {"BTC/USDT": "60109.73"}}))
+        console.print(panel._market(snapshot_of(why)))
 
     return " ".join(drawn.get().replace("│", " ").split())
 
