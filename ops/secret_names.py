@@ -12,7 +12,8 @@ _SECRET_NAME = re.compile(
 )
 _REFERENCE = re.compile(r"_(env|file)$")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_URL_LOGIN = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_URL_LOGIN = re.compile(r"(?<=://)[^/\s]+(?=@)")
+"""Up to the last one: in a password an ``@`` need not be spelled otherwise."""
 _SHORTEST_WORTH_HIDING = 4
 
 

@@ -1,5 +1,6 @@
 """Every value of a run that must never be written: keys, logins, addresses that hold a token."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -80,12 +81,13 @@ def _without_beginnings(text: str, secrets: Collection[str]) -> str:
 
 
 def spellings(plain: Iterable[str]) -> list[str]:
-    """Give each value as it is, in an address, as text in quotes, and line by line."""
+    """Give each value as it is, in an address, in quotes (Python's, JSON's), and line by line."""
     found: set[str] = set()
     for value in filter(None, plain):
         lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
         for part in (value, value.strip(), *lines):
             found |= {part, quote(part), quote(part, safe=""), quote_plus(part), repr(part)[1:-1]}
+            found |= {json.dumps(part, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
     return sorted(found - {""}, key=lambda text: (-len(text), text))
 
 
@@ -136,7 +138,8 @@ def _named(settings: Mapping[str, Any]) -> Iterator[str]:
         if is_secret_name(key):
             yield value
         elif "://" in value:
-            yield _password_in(value)
+            password = _password_in(value)
+            yield from {password, unquote(password)}
 
 
 def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -1,16 +1,18 @@
 """Every spelling in which a secret could be written down."""
 
+import json
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ops.config import parse
-from ops.secret_names import without_secrets
+from ops.secret_names import masked, without_secrets
 from ops.secret_values import cleaner, secret_parts, secrets_of, spellings
 
 CONFIG = """
@@ -48,6 +50,18 @@ def test_a_runs_secrets_are_those_that_its_variables_hold_and_its_proxys_passwor
     assert "" not in found
 
 
+def test_of_a_password_that_an_address_spells_otherwise_both_are_secret() -> None:
+    config = CONFIG.replace("opensesame", "open%40sesame")
+
+    assert {"open%40sesame", "open@sesame"} <= set(secrets_of(parse(tomllib.loads(config), Path())))
+
+
+def test_of_a_login_nothing_is_shown_whatever_its_password_holds() -> None:
+    shown = masked({"httpsProxy": "http://user:open@sesame@proxy:3128"})
+
+    assert shown == {"httpsProxy": "http://***@proxy:3128"}
+
+
 def test_a_key_of_several_lines_is_hidden_line_by_line() -> None:
     key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\nshort\n-----END PRIVATE KEY-----\n"
 
@@ -57,8 +71,10 @@ def test_a_key_of_several_lines_is_hidden_line_by_line() -> None:
 
 @given(
     st.text(st.characters(max_codepoint=300), min_size=8, max_size=40),
-    st.sampled_from([str, quote, repr]),
+    st.sampled_from([str, quote, repr, json.dumps, partial(json.dumps, ensure_ascii=False)]),
 )
+@example('a"quoted\\word', json.dumps)
+@example("pässword", json.dumps)
 def test_no_spelling_of_a_secret_is_left(secret: str, spell: Callable[[str], str]) -> None:
     spelled = spell(secret)
 
@@ -74,6 +90,7 @@ def test_no_spelling_of_a_secret_is_left(secret: str, spell: Callable[[str], str
     [
         ("no key", "no key"),
         ("key-0123456789 at https://me:word@x/", "*** at https://***@x/"),
+        ("http://me:wo@rd@x and http://you@y", "http://***@x and http://***@y"),
         ("HTTP 400: the key key-0123456...; ask", "HTTP 400: the key ***...; ask"),
         ("a keyring...", "a keyring..."),
     ],
