@@ -14,6 +14,7 @@ from actors.runtime import Runtime
 from decisions.money_fold import Earlier, MoneyFold, SidedExecution, earlier_of
 from messages.errors import LedgerError, LedgerUnavailable
 from messages.ids import NS_PER_S, OrderKey
+from ops.decided_order import in_decided_order
 from persistence import statements as sql
 from persistence.ledger import Ledger
 from persistence.reader import Execution, LedgerReader
@@ -89,7 +90,8 @@ class EarlierExecutions:
         if self._reader is None:
             return
         try:
-            earlier = earlier_of(map(_sided, self._executions), self._told_again)
+            executions = in_decided_order(self._executions)
+            earlier = earlier_of(map(_sided, executions), self._told_again)
         except (LedgerUnavailable, ValueError, ArithmeticError) as error:
             self._without(str(error))
         else:

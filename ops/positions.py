@@ -13,6 +13,7 @@ from decisions.who_leaves import who_leaves
 from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol, quote_of
 from ops.dashboard.facts import config_of
+from ops.decided_order import in_decided_order
 from ops.health_text import one_line
 from ops.run_files import LEDGER
 from ops.run_state import run_state
@@ -77,7 +78,8 @@ def positions(
     wanted, state = Wanted(symbol=symbol, strategy=strategy), run_state(run_dir)
     with LedgerReader(run_dir / LEDGER) as ledger:
         kept, executions = ledger.holdings(wanted)
-        rows = list(_rows(_wanted(kept, wanted), executions, state.prices))
+        ordered = in_decided_order(executions)
+        rows = list(_rows(_wanted(kept, wanted), ordered, state.prices))
         kept_stops = [stop_row(stop, ledger, state.stuck) for stop in ledger.kept_stops()]
     named = _named(run_dir)
     for row in rows:

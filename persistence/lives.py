@@ -13,10 +13,15 @@ import msgspec
 from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.orders import Fill
-from messages.values import Side
 from persistence import statements as sql
 from persistence.entries import LedgerEntry
-from persistence.reader import SELECT_EXECUTIONS, Execution, LedgerReader
+from persistence.reader import (
+    FILL_FROM,
+    SELECT_EXECUTIONS,
+    Execution,
+    LedgerReader,
+    executions_in,
+)
 from persistence.reading import events_in
 from persistence.transitions import Event
 
@@ -81,20 +86,12 @@ def all_executions(ledger: LedgerReader) -> Iterator[Execution]:
         rows = ledger.rows(_EXECUTIONS, (*place, _FILLS_PAGE))
         for row in rows:
             try:
-                (fill,) = sql.fills_in([row[5:]])
-                yield Execution(
-                    order_key=row[0],
-                    strategy_id=row[1],
-                    symbol=row[2],
-                    side=Side(row[3]),
-                    reason=row[4],
-                    fill=fill,
-                )
+                yield from executions_in([row])
             except (LedgerUnavailable, ValueError):
                 continue
         if len(rows) < _FILLS_PAGE:
             return
-        place = (rows[-1][0], rows[-1][5])
+        place = (rows[-1][0], rows[-1][FILL_FROM])
 
 
 def _lives(

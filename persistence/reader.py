@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import Fill
 from messages.stops import Stop
 from messages.values import OrderState, Side
@@ -30,10 +30,12 @@ _NAMES = ("order_key", "client_order_id", "venue_order_id")
 _AFTER_ALL = "\U0010ffff"
 _ALL = 2**62
 SELECT_EXECUTIONS = (
-    "SELECT f.order_key, o.strategy_id, f.symbol, o.side, o.reason, f.trade_id, f.price,"
-    " f.quantity, f.fee, f.fee_currency, f.liquidity, f.ts_event_ns"
+    "SELECT f.order_key, o.strategy_id, f.symbol, o.side, o.reason, o.account, o.decided_at_ns,"
+    " f.trade_id, f.price, f.quantity, f.fee, f.fee_currency, f.liquidity, f.ts_event_ns"
     " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
 )
+FILL_FROM = 7
+"""From this place on a row of it is a fill, the trade id first."""
 SELECT_TRADED = "SELECT DISTINCT strategy_id, symbol FROM orders"
 _OLDEST_FIRST = " ORDER BY f.ts_event_ns, f.symbol, f.trade_id, f.order_key"
 _NEWEST_FIRST = (
@@ -54,6 +56,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     side: Side
     reason: str
     """Why its order was decided."""
+    account: AccountId
+    decided_at_ns: TimestampNs
     fill: Fill
 
 
@@ -152,7 +156,7 @@ class LedgerReader:
             size = _FILLS_PAGE if left is None else min(left, _FILLS_PAGE)
             where = _where([*conditions, _BEFORE] if place else conditions)
             statement = SELECT_EXECUTIONS + where + _NEWEST_FIRST
-            page = _executions(self.rows(statement, (*values, *place, size)))
+            page = executions_in(self.rows(statement, (*values, *place, size)))
             yield from page
             if len(page) < size:
                 return
@@ -174,7 +178,7 @@ class LedgerReader:
         def walk() -> Iterator[Execution]:
             try:
                 for rows in connection.pages(statement, values, _PAGE):
-                    yield from _executions(rows)
+                    yield from executions_in(rows)
             finally:
                 if begun:
                     connection.end()
@@ -263,8 +267,13 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _executions(rows: Sequence[sql.Row]) -> list[Execution]:
-    fills = sql.fills_in([row[5:] for row in rows])
+def executions_in(rows: Sequence[sql.Row]) -> list[Execution]:
+    """Read what `SELECT_EXECUTIONS` gives.
+
+    Raises:
+        LedgerUnavailable, ValueError: somebody else wrote it.
+    """
+    fills = sql.fills_in([row[FILL_FROM:] for row in rows])
     return [
         Execution(
             order_key=row[0],
@@ -272,6 +281,8 @@ def _executions(rows: Sequence[sql.Row]) -> list[Execution]:
             symbol=row[2],
             side=Side(row[3]),
             reason=row[4],
+            account=row[5],
+            decided_at_ns=row[6],
             fill=fill,
         )
         for row, fill in zip(rows, fills, strict=True)

@@ -17,6 +17,7 @@ from messages.exact import is_sane, is_sane_signed
 from messages.ids import OrderKey
 from messages.orders import Fill
 from messages.values import OrderState
+from ops.decided_order import in_decided_order, moment_of
 from ops.moments import span
 from ops.run_files import LEDGER
 from persistence.lives import Life, all_executions, newest_lives
@@ -75,15 +76,13 @@ def _read(ledger: LedgerReader, found: Ledgered, most_orders: int, *, is_alive: 
         "total": sum(found.states.values()),
         "reasons": dict(reasons.most_common(30)),
     }
-    for one in all_executions(ledger):
-        fill = one.fill
-        if not (is_sane(fill.price) and is_sane(fill.quantity) and is_sane_signed(fill.fee)):
-            found.insane += 1
-            continue
-        found.executions.append((fill.ts_event_ns, one.symbol, one.side, fill))
-        found.marks.append(_mark(one.order_key, one.symbol, one.side.value, fill))
-    found.executions.sort(key=_moment)
-    found.marks.sort(key=_moment_of_mark)
+    executions = list(all_executions(ledger))
+    sane = [one for one in executions if _is_sane(one.fill)]
+    found.insane = len(executions) - len(sane)
+    sane.sort(key=moment_of)
+    for one in in_decided_order(sane):
+        found.executions.append((one.fill.ts_event_ns, one.symbol, one.side, one.fill))
+        found.marks.append(_mark(one.order_key, one.symbol, one.side.value, one.fill))
 
 
 def _row(life: Life, *, is_alive: bool, halted: str) -> dict[str, Any]:
@@ -137,6 +136,10 @@ def _fill(fill: Fill) -> list[Any]:
     ]  # fmt: skip
 
 
+def _is_sane(fill: Fill) -> bool:
+    return is_sane(fill.price) and is_sane(fill.quantity) and is_sane_signed(fill.fee)
+
+
 def _mark(key: OrderKey, symbol: str, side: str, fill: Fill) -> list[Any]:
     moment = seconds(fill.ts_event_ns)
     return [symbol, moment, side, money(fill.price), money(fill.quantity), key, drawn(fill.price)]
@@ -163,11 +166,3 @@ def _latencies(
 
 def _text(amount: Any) -> str | None:
     return None if amount is None else money(amount)
-
-
-def _moment(one: Traded) -> tuple[int, str, str]:
-    return (one[0], one[1], one[3].trade_id)
-
-
-def _moment_of_mark(mark: list[Any]) -> tuple[float, str]:
-    return (mark[1], mark[0])
