@@ -5,6 +5,7 @@ from typing import Any
 
 from decisions.dropped_rows import dropped_text
 from decisions.money_fold import MoneyFold
+from decisions.spoken import spoken_money
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
 from ops.config import Config, FeedType
@@ -98,14 +99,14 @@ def _amounts(profit: dict[str, str]) -> str:
 
 
 def _since_start(money: MoneyFold) -> dict[str, str]:
-    return {quote: f"{money.since_start(quote):.2f}" for quote in money.portfolio.quotes()}
+    return {quote: spoken_money(money.since_start(quote)) for quote in money.portfolio.quotes()}
 
 
 def _since_beginning(money: MoneyFold) -> dict[str, str] | None:
     if not money.is_whole:
         return None
     portfolio = money.portfolio
-    return {quote: f"{portfolio.equity(quote):.2f}" for quote in portfolio.quotes()}
+    return {quote: spoken_money(portfolio.equity(quote)) for quote in portfolio.quotes()}
 
 
 def against_venue(run_dir: Path) -> dict[str, int] | None:

@@ -208,7 +208,7 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     dropped: dict[str, DroppedRows]
     """By feed; empty where every row was used."""
     profit: dict[str, str]
-    """By quote currency, since this process began; rounded to two digits."""
+    """By quote currency, since this process began; to two digits, small ones to more."""
     profit_since_beginning: dict[str, str] | None
     """Of the run directory; null where it is not known."""
     restarts: int

@@ -2,13 +2,17 @@
 
 import json
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from decisions.money_fold import MoneyFold
+from messages.ids import Symbol
+from messages.values import Side
 from ops.config import parse
-from ops.final_word import is_demonstration, verdict_lines
-from tests.cli.runs import command
+from ops.final_word import _since_beginning, _since_start, is_demonstration, verdict_lines
+from tests.cli.runs import command, fill
 
 CONFIG = """
 name = "silent"
@@ -114,6 +118,15 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
     assert more[-2:] == ["Left open: 1 order may still fill.", lines[-1]]
     assert lines[2] == ("Decisions: 2 sent, 3 refused (b 2, a 1), 0 duplicates filtered, 2 filled.")
     assert lines[3] == "Profit net of fees: 1.00 USDT."
+
+
+def test_a_profit_in_a_dear_currency_is_not_rounded_away() -> None:
+    money = MoneyFold()
+    for side, price in ((Side.BUY, "0.05"), (Side.SELL, "0.0541")):
+        filled = fill(side.value, "1", price, fee=Decimal(0), fee_currency="BTC")
+        money.portfolio.record(Symbol("ETH/BTC"), side, filled)
+
+    assert _since_start(money) == _since_beginning(money) == {"BTC": "0.0041"}
 
 
 @pytest.mark.parametrize(
