@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions.dropped_rows import dropped_text
+from decisions.metrics import money as exact
 from decisions.money_fold import MoneyFold
 from decisions.spoken import spoken_money
 from exchanges.paper_book import read_book
@@ -33,6 +34,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
         "why_nothing": {} if counters["filled"] else snapshots.why_nothing(),
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
+        "other_fees": _other_fees(snapshots.money),
         "restarts": snapshots.restarts(),
         "left": snapshots.left,
         "venue": against_venue(config.run_dir),
@@ -54,6 +56,8 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
         profit += " in this process"
     elif of_all != word["profit"]:
         profit += f" since this start, {_amounts(of_all)} since the run directory's beginning"
+    if word["other_fees"]:
+        profit += f", less fees in coins of no known price, {_amounts(word['other_fees'])} in all"
     nothing = [f"No fill: {name}: {why}." for name, why in word["why_nothing"].items()]
     return [
         f"Ended: {word['reason']}.",
@@ -107,6 +111,10 @@ def _since_beginning(money: MoneyFold) -> dict[str, str] | None:
         return None
     portfolio = money.portfolio
     return {quote: spoken_money(portfolio.equity(quote)) for quote in portfolio.quotes()}
+
+
+def _other_fees(money: MoneyFold) -> dict[str, str]:
+    return {name: exact(fee) for name, fee in sorted(money.portfolio.other_fees.items())}
 
 
 def against_venue(run_dir: Path) -> dict[str, int] | None:

@@ -211,6 +211,8 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     """By quote currency, since this process began; to two digits, small ones to more."""
     profit_since_beginning: dict[str, str] | None
     """Of the run directory; null where it is not known."""
+    other_fees: dict[str, str]
+    """Of the run directory, in a third currency: no price of it is known, and no profit has it."""
     restarts: int
     left: Left | None
     """Of a live run: what may still fill, and which stops nobody keeps; null on paper."""

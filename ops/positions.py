@@ -11,7 +11,7 @@ from decisions.portfolio import Holding, Portfolio
 from decisions.spoken import spoken_money, spoken_price, spoken_quantity
 from decisions.who_leaves import who_leaves
 from messages.exact import EXACT, NOTHING
-from messages.ids import StrategyId, Symbol, quote_of
+from messages.ids import StrategyId, Symbol, base_of, quote_of
 from ops.dashboard.facts import config_of
 from ops.decided_order import in_decided_order
 from ops.health_text import one_line
@@ -177,6 +177,7 @@ def _row(
 def _print(rows: list[dict[str, Any]]) -> None:
     write_table(_SHOWN, spoken(map(_shown, rows), _ROUNDING))
     sys.stdout.writelines(_in_all(rows))
+    sys.stdout.writelines(_unpriced(rows))
     for row in rows:
         if row["scope"] == "strategy" and row["filled_without_executions"] != "0":
             unexplained = spoken_quantity(row["filled_without_executions"])
@@ -234,3 +235,15 @@ def _in_all(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             f"in all {spoken_money(EXACT.add(realized, open_))} {quote} net of fees: realized"
             f" {spoken_money(realized)}, unrealized {spoken_money(open_)}\n"
         )
+
+
+def _unpriced(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which fees, in a venue's own coin, no sum holds."""
+    fees: dict[str, Decimal] = {}
+    for row in rows:
+        if row["scope"] == "total":
+            for currency, fee in row["fees"].items():
+                if currency not in (base_of(row["symbol"]), quote_of(row["symbol"])):
+                    fees[currency] = EXACT.add(fees.get(currency, NOTHING), Decimal(fee))
+    for currency, fee in sorted(fees.items()):
+        yield f"fees of {spoken_money(fee)} {currency} are in no sum: no price of them is known\n"

@@ -341,6 +341,21 @@ def test_tables_are_rounded_for_people_and_say_when_and_what_it_came_to(
     assert in_all == "in all 4.07 USDT net of fees: realized 1.16, unrealized 2.91"
 
 
+def test_fees_of_which_no_price_is_known_are_said_beside_what_is_net_of_fees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path) as run:
+        for number in (1, 2):
+            paid = fill(f"t{number}", "1", fee=Decimal("0.0125"), fee_currency="BNB")
+            run.step(run.claim(number, quantity=Decimal(1)), OrderState.FILLED, paid)
+
+    assert cli.main(["positions", "--run-dir", str(tmp_path)]) == 0
+
+    *_, in_all, unpriced = capsys.readouterr().out.splitlines()
+    assert in_all.startswith("in all 0.00 USDT net of fees: ")
+    assert unpriced == "fees of 0.025 BNB are in no sum: no price of them is known"
+
+
 def test_positions_take_the_last_known_price_of_the_market(tmp_path: Path, ask: Ask) -> None:
     with book(tmp_path) as run:
         run.step(run.claim(), OrderState.FILLED, fill("t1", "2", "100"))

@@ -106,6 +106,7 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
         "why_nothing": {},
         "profit": {"USDT": "1.00"},
         "profit_since_beginning": {"USDT": "1.00"},
+        "other_fees": {},
         "restarts": 0,
         "left": None,
         "venue": None,
@@ -118,6 +119,10 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
     assert more[-2:] == ["Left open: 1 order may still fill.", lines[-1]]
     assert lines[2] == ("Decisions: 2 sent, 3 refused (b 2, a 1), 0 duplicates filtered, 2 filled.")
     assert lines[3] == "Profit net of fees: 1.00 USDT."
+    paid = verdict_lines(word | {"other_fees": {"BNB": "0.0125"}}, is_demonstration=False)
+    assert paid[3] == (
+        "Profit net of fees: 1.00 USDT, less fees in coins of no known price, 0.0125 BNB in all."
+    )
 
 
 def test_a_profit_in_a_dear_currency_is_not_rounded_away() -> None:
@@ -150,6 +155,7 @@ def test_an_actor_that_is_taken_down_with_another_is_no_second_crash(
         "why_nothing": {},
         "profit": {},
         "profit_since_beginning": {},
+        "other_fees": {},
         "restarts": restarts,
         "left": None,
         "venue": None,
