@@ -104,10 +104,10 @@ def _quiet(sight: Sight) -> str:
         )
     if sight.last is None:
         return "nothing keeps it from trading; it has not decided yet"
-    return (
-        f"nothing keeps it from trading; last decision {_ago(sight.last.age_s)}"
-        f" ({sight.last.state}), {sight.decisions} in all"
-    )
+    last = f"{_ago(sight.last.age_s)} ({sight.last.state})"
+    if not sight.decisions:  # of a process before this one, which left it open
+        return f"nothing keeps it from trading; it has not decided yet, its last order ended {last}"
+    return f"nothing keeps it from trading; last decision {last}, {sight.decisions} in all"
 
 
 def _ago(seconds: float) -> str:

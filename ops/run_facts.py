@@ -11,6 +11,7 @@ import msgspec
 
 from decisions.dropped_rows import dropped_of
 from decisions.metrics import money
+from decisions.order_keys import moment_in
 from decisions.portfolio import Portfolio
 from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
@@ -139,12 +140,23 @@ class RunFacts:
             self._open.discard(key)
         else:
             self._open.add(key)
+        self._decisions[update.strategy_id] += _is_decision(update)
         last = self._last.get(update.strategy_id)
-        if last is None or key >= last[0]:  # keys rise with the time of the decision
-            is_new = last is None or key != last[0]
-            self._decisions[update.strategy_id] += is_new
-            since_ns = now_ns if is_new or last is None else last[3]
-            self._last[update.strategy_id] = (key, update.state, update.reason, since_ns)
+        if last is None or _is_later(update, last[0]):
+            self._last[update.strategy_id] = (key, update.state, update.reason, now_ns)
+        elif key == last[0]:
+            self._last[update.strategy_id] = (key, update.state, update.reason, last[3])
+
+
+def _is_decision(update: OrderUpdate) -> bool:
+    """Whether it tells of a claim or its refusal, and not of a later step: once of each."""
+    return update.claim_latency_ns is not None
+
+
+def _is_later(update: OrderUpdate, before: OrderKey) -> bool:
+    """Whether an order was decided after another; those of one moment are told in their order."""
+    moment, known = moment_in(update.order_key), moment_in(before)
+    return moment > known or (moment == known and _is_decision(update))
 
 
 def _is_newest(update: OrderUpdate, before: OrderKey | None) -> bool:

@@ -49,6 +49,13 @@ def sight(**changes: Any) -> Sight:
             ["nothing keeps it from trading; last decision 1 s ago (filled), 1 in all"],
         ),
         (
+            sight(last=LastOrder(OrderState.FILLED, "", 1.0)),
+            [
+                "nothing keeps it from trading; it has not decided yet,"
+                " its last order ended 1 s ago (filled)"
+            ],
+        ),
+        (
             sight(halt="halted by operator at 12:00: I said so"),
             ["halted by operator at 12:00: I said so"],
         ),

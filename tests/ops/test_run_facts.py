@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
-from messages.ids import NS_PER_S, ActorPath, OrderKey, Symbol, TimestampNs
+from msgspec.structs import replace
+
+from decisions.why_no_trade import LastOrder
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import FeedGap, FeedPhase, FeedState
-from messages.orders import PriceMark
+from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
 from ops.health_text import _market_link, render
 from ops.run_facts import RunFacts
@@ -22,6 +25,35 @@ def test_open_orders_are_those_of_processes_before_and_of_this_one() -> None:
 
     facts.observe(update(OrderState.FILLED))
     assert facts.open_orders() == 1
+
+
+def decided(key: str, state: OrderState, claim_latency_ns: int | None = None) -> OrderUpdate:
+    told = update(state, key)
+    return replace(told, order_key=OrderKey(key), claim_latency_ns=claim_latency_ns)
+
+
+def test_decisions_of_one_moment_are_counted_each_and_the_last_is_the_last() -> None:
+    """Their keys differ in a hash alone, which says nothing of which came first."""
+    facts, strategy = RunFacts(lambda: 0), StrategyId("a")
+    out, again = "0" * 12 + "f" * 20, "0" * 12 + "1" * 20
+    facts.observe(decided(out, OrderState.CLAIMED, 5))
+    facts.observe(decided(again, OrderState.REFUSED, 5))
+    facts.observe(decided(out, OrderState.FILLED))
+
+    count, last = facts.last_of(strategy)
+
+    assert count == 2
+    assert last == LastOrder(OrderState.REFUSED, again, 0.0)
+
+
+def test_an_order_that_a_process_before_left_open_is_no_decision_of_this_one() -> None:
+    facts = RunFacts(lambda: 0)
+    facts.observe(update(OrderState.FILLED))
+
+    count, last = facts.last_of(StrategyId("a"))
+
+    assert count == 0
+    assert last == LastOrder(OrderState.FILLED, "", 0.0)
 
 
 def test_a_live_feed_tells_how_many_holes_its_market_has() -> None:
