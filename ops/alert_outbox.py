@@ -6,7 +6,7 @@ Nobody waits for it but an end in order, and that not for long.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from messages.alerts import AlertTold
@@ -15,6 +15,8 @@ from ops.alert_sender import Letter, Sender
 MOST_WAITING = 100
 GIVE_UP_S = 3_600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+SLOW_S = 60.0
+"""An attempt that takes longer is a problem: what takes letters answers within seconds."""
 
 Told = Callable[["Post", str], object]
 """Called on the outbox's thread after the first attempt at a letter, and when it got through.
@@ -48,8 +50,9 @@ class Outbox:
         self.name = name
         self.lost = 0
         """Letters given up: too old, or too many before them."""
-        self.problem = ""
-        """Why the last attempt failed; empty when it did not."""
+        self._problem = ""
+        self._asked_at: float | None = None
+        """Since when an attempt is under way."""
         self._make_sender, self._told = make_sender, told
         self._first_pause_s, self._monotonic = first_pause_s, monotonic
         self._waiting: deque[Post] = deque()
@@ -71,6 +74,13 @@ class Outbox:
             self._news.notify()
 
     @property
+    def problem(self) -> str:
+        """Why the last attempt failed, or that the present one does not end; else empty."""
+        asked_at = self._asked_at
+        slow_s = 0.0 if asked_at is None else self._monotonic() - asked_at
+        return f"it has not answered for {slow_s:.0f} s" if slow_s > SLOW_S else self._problem
+
+    @property
     def waiting(self) -> int:
         """How many letters were not taken yet."""
         return len(self._waiting)
@@ -80,17 +90,21 @@ class Outbox:
         """How many letters an attempt failed with, or were given up."""
         return self.lost + (self.waiting if self.problem or self._is_over else 0)
 
-    def close(self, patience_s: float) -> None:
-        """Send what waits, each once, for so long at most; tell of what was not taken by then."""
+    def hurry(self) -> None:
+        """Send what waits, each once, from now on: the end has come."""
         with self._news:
             self._is_closing = True
             self._news.notify()
+
+    def close(self, patience_s: float) -> None:
+        """Send what waits, each once, for so long at most; tell of what was not taken by then."""
+        self.hurry()
         if self._thread.is_alive():
             self._thread.join(patience_s)
         with self._news:
             left, self._is_over = list(self._waiting), True
         if left:
-            self.problem = ENDED_FIRST
+            self._asked_at, self._problem = None, ENDED_FIRST
         for post in left:
             self._told(post, ENDED_FIRST)
 
@@ -99,19 +113,20 @@ class Outbox:
         pause_s = self._first_pause_s
         told: Post | None = None
         while (post := self._next()) is not None:
+            self._asked_at, is_last = self._monotonic(), self._is_closing
             try:
                 send = send or self._make_sender()
                 problem = send(post.letter)
             except Exception as error:  # noqa: BLE001 - a letter must not end what sends letters
                 problem = f"it cannot be sent: {type(error).__name__}"
-            self.problem = problem
+            self._asked_at, self._problem = None, problem
             if not problem or post is not told:
                 self._told(post, problem)
             told = post
             if not problem:
                 self._done(post)
                 pause_s = self._first_pause_s
-            elif self._is_closing or self._monotonic() - post.since > GIVE_UP_S:
+            elif is_last or self._monotonic() - post.since > GIVE_UP_S:
                 self._done(post)
                 self.lost += 1
             else:
@@ -132,3 +147,13 @@ class Outbox:
     def _rest(self, pause_s: float) -> None:
         with self._news:
             self._news.wait_for(lambda: self._is_closing, pause_s)
+
+
+def close_all(outboxes: Iterable[Outbox], patience_s: float) -> None:
+    """Close them, for so long at most in all: one that hangs takes no time from the others."""
+    deadline = time.monotonic() + patience_s
+    all_of_them = list(outboxes)
+    for outbox in all_of_them:
+        outbox.hurry()
+    for outbox in all_of_them:
+        outbox.close(max(deadline - time.monotonic(), 0.0))

@@ -20,7 +20,7 @@ from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_S, TimestampNs
 from ops.alert_addresses import addresses, shown
-from ops.alert_outbox import Outbox, Post
+from ops.alert_outbox import Outbox, Post, close_all
 from ops.alert_sender import Letter, apprise_sender
 from ops.alerts import CLOSE_S, fact_of
 from ops.config_alerts import URLS_ENV
@@ -126,8 +126,7 @@ class Watch:
 
     def close(self) -> None:
         """Send what waits."""
-        for outbox in self._outboxes:
-            outbox.close(CLOSE_S)
+        close_all(self._outboxes, CLOSE_S)
 
 
 def conditions(seen: Mapping[str, Any], now_ns: int, stale_after_s: float) -> list[Condition]:

@@ -22,7 +22,7 @@ from messages.alerts import AlertTold
 from messages.ids import TimestampNs
 from messages.lifecycle import Supervision
 from ops.alert_addresses import shown
-from ops.alert_outbox import Outbox, Post
+from ops.alert_outbox import Outbox, Post, close_all
 from ops.alert_sender import Letter, Sender, apprise_sender
 from ops.config import Config
 from ops.secret_values import cleaner
@@ -115,9 +115,7 @@ class Alerts:
             self._tell_last(last)
         except Exception as error:  # noqa: BLE001 - an end goes on, whatever cannot be told
             self._note_failure(error)
-        deadline = time.monotonic() + CLOSE_S
-        for outbox in self._outboxes:
-            outbox.close(max(deadline - time.monotonic(), 0.0))
+        close_all(self._outboxes, CLOSE_S)
 
     def _tell_last(self, conditions: list[Condition]) -> None:
         """Tell what has happened at the end, also if the last look failed or hangs."""

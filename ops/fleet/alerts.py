@@ -10,7 +10,7 @@ from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Sever
 from decisions.fleet import HALTED, BotMemory, Phase, kind_of
 from messages.ids import TimestampNs
 from ops.alert_addresses import shown
-from ops.alert_outbox import Outbox, Post
+from ops.alert_outbox import Outbox, Post, close_all
 from ops.alert_sender import Letter, apprise_sender
 from ops.alerts import fact_of
 
@@ -58,9 +58,7 @@ class FleetAlerts:
 
     def close(self) -> None:
         """Send what waits, for a while."""
-        deadline = time.monotonic() + CLOSE_S
-        for outbox in self._outboxes:
-            outbox.close(max(deadline - time.monotonic(), 0.0))
+        close_all(self._outboxes, CLOSE_S)
 
     def _outbox(self, url: str, place: int) -> Outbox:
         name = f"{shown(url)} ({place})"

@@ -8,7 +8,7 @@ import pytest
 
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
-from ops.alert_outbox import ENDED_FIRST, MOST_WAITING, Outbox, Post
+from ops.alert_outbox import ENDED_FIRST, MOST_WAITING, SLOW_S, Outbox, Post, close_all
 from ops.alert_sender import Letter, Sender
 
 LIMIT_S = 30.0
@@ -138,6 +138,47 @@ def test_whoever_leaves_a_letter_does_not_wait_and_too_many_are_given_up(address
     assert address.outbox.lost == 7
     address.gate.set()
     address.until(lambda: str(MOST_WAITING + 6) in address.taken)
+
+
+def test_an_address_that_never_answers_is_a_problem_before_it_ends(address: Address) -> None:
+    address.gate.clear()
+    address.put("a", "b")
+
+    for _ in range(1_000):  # from when on it is asked, its own thread says
+        address.now += SLOW_S
+        if address.outbox.problem:
+            break
+        time.sleep(0.01)
+
+    assert address.outbox.problem.startswith("it has not answered for ")
+    assert address.outbox.undelivered == 2
+    address.gate.set()
+    address.until(lambda: len(address.taken) == 2)
+    assert address.outbox.problem == ""
+
+
+def test_at_the_end_an_address_that_hangs_takes_no_time_from_one_that_waits_to_try_again() -> None:
+    hangs, failed = Address(), Address()
+    hangs.gate.clear()
+    failed.problem = "away"
+    failed.outbox = Outbox(
+        "x",
+        lambda: failed.send,
+        failed.tell,
+        first_pause_s=LIMIT_S,
+        monotonic=lambda: failed.now,
+    )
+    for one in (hangs, failed):
+        one.outbox.start()
+        one.put("a")
+    failed.until(lambda: failed.attempts == 1)
+    failed.problem = ""
+
+    close_all([hangs.outbox, failed.outbox], 1.0)
+
+    assert failed.taken == ["a"]
+    assert hangs.told == [("a", ENDED_FIRST)]
+    hangs.gate.set()
 
 
 def test_what_still_hangs_when_patience_ends_is_counted_and_told(address: Address) -> None:
