@@ -61,8 +61,6 @@ def look(options: HealthOptions) -> Snapshot:
     if not snapshot.get("standby") and (options.run_dir / STANDBY_SOCKET).exists():
         with contextlib.suppress(NoAnswer):
             snapshot["standing_by"] = _standby(options, NoAnswer("", gone=True))
-    if snapshot.get("verdict") not in ("OK", "WARNING", "CRITICAL"):
-        snapshot["verdict"], snapshot["why"] = verdict(snapshot)
     return snapshot
 
 
@@ -75,8 +73,11 @@ def _asked(options: HealthOptions) -> Snapshot:
         if not problem.gone or not socket.exists():
             raise
         snapshot = _standby(options, problem)
-    if not isinstance(snapshot.get("actors"), list):
+    actors = snapshot.get("actors")
+    if not isinstance(actors, list) or not all(isinstance(one, Mapping) for one in actors):
         raise NoAnswer(f"no usable answer: {snapshot.get('error', 'no actors')}", gone=False)
+    if snapshot.get("verdict") not in ("OK", "WARNING", "CRITICAL"):
+        snapshot["verdict"], snapshot["why"] = _judged(snapshot)
     if options.stacks:
         reply = ask(socket, "stacks", timeout_s=options.timeout_s)
         snapshot["stacks"] = reply.get("stacks") or {}
@@ -87,6 +88,13 @@ def _asked(options: HealthOptions) -> Snapshot:
 
         snapshot["deep"] = look_deep(socket, options.deep, options.timeout_s)
     return snapshot
+
+
+def _judged(snapshot: Snapshot) -> tuple[str, str]:
+    try:
+        return verdict(snapshot)
+    except Exception as error:  # whoever answers may be anybody, or of another version
+        raise NoAnswer(f"no usable answer: {type(error).__name__}", gone=False) from error
 
 
 def _standby(options: HealthOptions, problem: NoAnswer) -> Snapshot:
@@ -112,7 +120,12 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
             for line in rows_not_used(snapshot):
                 _print(line)
         return
-    _print(render(snapshot, previous, colour=colour))
+    try:
+        page = render(snapshot, previous, colour=colour)
+    except Exception:  # noqa: BLE001 - as in `_judged`; what it says of itself is told all the same
+        word, why = snapshot["verdict"], one_line(snapshot.get("why") or "")
+        page = f"{word}  its answer is no page to show: see `health --json`  why: {why}"
+    _print(page)
     _show_stacks(snapshot.get("stacks") or {})
     _show_more(snapshot)
 

@@ -43,6 +43,28 @@ def test_the_exit_code_is_the_verdict(tmp_path: Path, snapshot: Make, word: str,
         assert health(options(tmp_path)) == code
 
 
+@pytest.mark.parametrize("odd", [{"actors": [1]}, {"verdict": "?", "alerts": [1]}])
+def test_an_answer_that_means_nothing_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: Make, odd: dict[str, Any]
+) -> None:
+    with server(tmp_path, {**snapshot(), **odd}):
+        assert health(options(tmp_path)) == 3
+        assert health(options(tmp_path, probe="ready")) == 1
+
+    assert "no usable answer" in capsys.readouterr().out
+
+
+def test_a_verdict_is_told_also_where_the_rest_is_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: Make
+) -> None:
+    with server(tmp_path, snapshot(verdict="WARNING", why="because\n", pnl=[1])):
+        assert health(options(tmp_path)) == 1
+
+    assert capsys.readouterr().out == (
+        "WARNING  its answer is no page to show: see `health --json`  why: because\n"
+    )
+
+
 def test_the_page_is_a_verdict_and_a_tree(actor: Make, snapshot: Make) -> None:
     page = render(
         snapshot(
