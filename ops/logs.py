@@ -147,8 +147,11 @@ def log_from_now_on(
 
 @contextmanager
 def unhandled_are_logged(secrets: Collection[str]) -> Iterator[None]:
-    """Log what ends a thread, and clean what ends the process, which Python prints by itself."""
-    before = threading.excepthook
+    """Log what ends a thread, and clean what Python prints by itself.
+
+    That is what ends the process, and what is ignored: an error of a destructor, say.
+    """
+    before = threading.excepthook, sys.unraisablehook
 
     def of_thread(fault: threading.ExceptHookArgs) -> None:
         if fault.exc_type is SystemExit:
@@ -164,12 +167,22 @@ def unhandled_are_logged(secrets: Collection[str]) -> Iterator[None]:
         lines = "".join(traceback.format_exception(kind, error, trace))
         sys.stderr.write(_without(lines, secrets))
 
+    def of_nobody(fault: "sys.UnraisableHookArgs") -> None:
+        # Not logged: it comes in the middle of anything, of a line of the log as well.
+        parts = (fault.exc_type, fault.exc_value, fault.exc_traceback)
+        lines = "".join(traceback.format_exception(*parts))
+        where = fault.err_msg or "Exception ignored in"
+        with suppress(Exception):  # whatever it is may not be able to say what it is
+            where = f"{where}: {fault.object!r}"
+        sys.stderr.write(_without(f"{where}\n{lines}", secrets))
+
     sys.excepthook = of_process
-    threading.excepthook = of_thread
+    threading.excepthook, sys.unraisablehook = of_thread, of_nobody
     try:
         yield
     finally:
-        threading.excepthook = before  # the other one is for after this block
+        # The first one is for after this block.
+        threading.excepthook, sys.unraisablehook = before
 
 
 def quiet_standard_loggers(*names: str) -> None:

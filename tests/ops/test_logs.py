@@ -157,6 +157,26 @@ def test_what_ends_a_thread_is_logged_without_its_secrets(
     assert SECRET not in log.read_text() + capsys.readouterr().err
 
 
+def test_what_python_ignores_is_printed_without_secrets(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Leaky:
+        def __repr__(self) -> str:
+            return f"<Leaky {SECRET}>"
+
+        def __del__(self) -> None:
+            raise ValueError(f"bad {SECRET}")
+
+    set_up_logging(log, secrets=[SECRET])
+    with unhandled_are_logged([SECRET]):
+        Leaky()
+
+    told = capsys.readouterr().err
+    assert "Leaky.__del__" in told
+    assert "ValueError: bad ***" in told
+    assert SECRET not in told
+
+
 def test_errors_are_counted(log: Path) -> None:
     counts = set_up_logging(log)
     logger.warning("no error")
