@@ -212,7 +212,7 @@ class _Run:
                 started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
                 self.code = self._failed(started) if started.problem else self._wait()
             except Exception as error:
-                self._mistake = f"{type(error).__name__}: {error}"
+                self._mistake = self.system.runtime.clean(f"{type(error).__name__}: {error}")
                 raise
         return self.code
 

@@ -17,6 +17,7 @@ from ops.options import StartOptions
 from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
+from ops.secret_values import cleaner
 from persistence.lines import RotatingLines
 
 
@@ -150,8 +151,9 @@ def test_each_end_is_made_whatever_another_raises(
     """A mistake in waiting and one in telling: the last word of status.json is written."""
 
     def broken(*_: object) -> None:
-        raise RuntimeError("planted")
+        raise RuntimeError("planted key-of-mine")
 
+    run.system.runtime.clean = cleaner(["key-of-mine"])
     monkeypatch.setattr(run, "_watch", broken)
     monkeypatch.setattr(run, "_listen_to_signals", lambda: None)
     monkeypatch.setattr(run, "_tell_of_the_end", broken)
@@ -160,7 +162,7 @@ def test_each_end_is_made_whatever_another_raises(
 
     assert run.root_exit is not None, "the actors were left running"
     ended = json.loads((run.run_dir.path / "status.json").read_text())["ended"]
-    assert ended["reason"] == "a mistake of watchkeeper's own: RuntimeError: planted"
+    assert ended["reason"] == "a mistake of watchkeeper's own: RuntimeError: planted ***"
 
 
 @pytest.mark.slow
