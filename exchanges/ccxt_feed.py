@@ -22,6 +22,7 @@ from exchanges.feed_line import Line, Tell
 from exchanges.feed_oversight import Oversight
 from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
+from exchanges.outcomes import cut
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
 from exchanges.steady_clock import SteadyClock
@@ -354,5 +355,4 @@ def _reason(error: BaseException | None) -> str:
         return "it ended"
     if isinstance(error, VenueRefused | Stale):
         return str(error)
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
-    return text[:200]
+    return cut(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -14,6 +14,7 @@ from typing import Any
 from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
 from exchanges.nats_reading import BusLost, NotLetIn, NotThere
+from exchanges.outcomes import cut
 from messages.errors import VenueRefused
 from messages.extras import how_to_install
 
@@ -200,4 +201,4 @@ def problem_of(error: BaseException) -> str:
     if isinstance(error, OSError) and (error.errno or 0) > 0:
         return os.strerror(error.errno or 0).lower()
     first = next(iter(str(error).splitlines()), "")
-    return (first.removeprefix("nats: ") or type(error).__name__)[:200]
+    return cut(first.removeprefix("nats: ") or type(error).__name__)

@@ -347,5 +347,12 @@ def _below(error: BaseException) -> BaseException | None:
 def _one_line(text: str) -> str:
     """Make a venue's text fit for a line of a log: it may be hostile, and is often HTML."""
     text = _QUERY.sub(r"\1", text)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."
+    return cut(" ".join("".join(c if c.isprintable() else " " for c in text).split()))
+
+
+def cut(text: str) -> str:
+    """Cut a text that is too long, and say so.
+
+    Who takes secrets out of it knows by its end that the beginning of one may stand there.
+    """
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 3] + "..."
