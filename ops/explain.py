@@ -16,6 +16,7 @@ from messages.orders import Fill
 from messages.values import OrderState
 from ops.exit_rests import followers
 from ops.explain_text import lines_of
+from ops.health_deep import one_line_kept
 from ops.metric_lines import lines_about, metric_files
 from ops.order_ends import end_of, first_in_short, waiting, waits
 from ops.order_ends_text import lines_of_waiting
@@ -51,7 +52,7 @@ def explain(run_dir: Path, name: str, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(story) + "\n")
     else:
         lines = lines_of(story) if "order" in story else lines_of_waiting(story["waits"])
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.writelines(f"{one_line_kept(line)}\n" for line in lines)
     return 0
 
 

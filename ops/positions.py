@@ -176,22 +176,25 @@ def _row(
 
 def _print(rows: list[dict[str, Any]]) -> None:
     write_table(_SHOWN, spoken(map(_shown, rows), _ROUNDING))
-    sys.stdout.writelines(_in_all(rows))
-    sys.stdout.writelines(_unpriced(rows))
+    for line in (*_in_all(rows), *_unpriced(rows), *_said_of(rows)):
+        sys.stdout.write(f"{one_line(line)}\n")
+
+
+def _said_of(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["scope"] == "strategy" and row["filled_without_executions"] != "0":
             unexplained = spoken_quantity(row["filled_without_executions"])
-            sys.stdout.write(
+            yield (
                 f"{row['strategy_id']} {row['symbol']}: {unexplained} is"
-                " filled of which no execution is known; it is not in the figures above\n"
+                " filled of which no execution is known; it is not in the figures above"
             )
         if row["scope"] == "strategy":
             if row["in_config"] is False and row["quantity"] != "0":
-                sys.stdout.write(
+                yield (
                     f"{row['strategy_id']} {row['symbol']}: the last start's config has no such"
-                    f" strategy on that market: {_who_leaves(row)}\n"
+                    f" strategy on that market: {_who_leaves(row)}"
                 )
-            sys.stdout.writelines(map(_stop_line, row["stops"]))
+            yield from map(_stop_line, row["stops"])
 
 
 def _who_leaves(row: Mapping[str, Any]) -> str:
@@ -206,11 +209,11 @@ def _stop_line(stop: Mapping[str, Any]) -> str:
     prices = ", ".join(f"{name} {stop[name]}" for name in names if stop[name] is not None)
     place = f"{stop['strategy_id']} {stop['symbol']}"
     if stop["problem"]:
-        return f"{place}: {stop['protects']} NOT protected: {one_line(stop['problem'])}\n"
+        return f"{place}: {stop['protects']} NOT protected: {stop['problem']}"
     how = f"acts at {stop['acts_at']}" if stop["acts_at"] is not None else stop["why"] or "waits"
     return (
         f"{place}: {stop['protects']} protected by the stop of"
-        f" {stop['entry_key']} ({prices}), {stop['state']}: {how}\n"
+        f" {stop['entry_key']} ({prices}), {stop['state']}: {how}"
     )
 
 
@@ -233,7 +236,7 @@ def _in_all(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for quote, (realized, open_) in sorted(sums.items()):
         yield (
             f"in all {spoken_money(EXACT.add(realized, open_))} {quote} net of fees: realized"
-            f" {spoken_money(realized)}, unrealized {spoken_money(open_)}\n"
+            f" {spoken_money(realized)}, unrealized {spoken_money(open_)}"
         )
 
 
@@ -246,4 +249,4 @@ def _unpriced(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 if currency not in (base_of(row["symbol"]), quote_of(row["symbol"])):
                     fees[currency] = EXACT.add(fees.get(currency, NOTHING), Decimal(fee))
     for currency, fee in sorted(fees.items()):
-        yield f"fees of {spoken_money(fee)} {currency} are in no sum: no price of them is known\n"
+        yield f"fees of {spoken_money(fee)} {currency} are in no sum: no price of them is known"

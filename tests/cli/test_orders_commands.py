@@ -183,7 +183,10 @@ def test_names_that_would_confuse_a_terminal_are_defused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with book(tmp_path) as run:
-        run.claim(strategy_id=StrategyId("a\x1b[2Jb"), reason="x\ny")
+        key = run.claim(strategy_id=StrategyId("a\x1b[2Jb"), reason="x\ny")
+        paid = fill("t\x1b[2J", "1", fee_currency="U\x1b[2J")
+        run.step(key, OrderState.PARTIALLY_FILLED, paid)
+    edit(tmp_path / "ledger.db", "UPDATE orders SET venue_order_id = 'V' || char(27) || '[2J'")
 
     for arguments in (["orders"], ["orders", "show", "wk"], ["explain", "wk"], ["positions"]):
         assert cli.main([*arguments, "--run-dir", str(tmp_path)]) == 0
