@@ -8,6 +8,7 @@ import msgspec
 
 from decisions.managed_orders import decided_quantity
 from decisions.order_wishes import in_place_of
+from decisions.wish_checks import reason_problem
 from messages.errors import BadDecision
 from messages.exact import EXACT
 from messages.ids import OrderKey, Symbol
@@ -48,8 +49,8 @@ def order_meant(
             f"gave a {type(wish).__name__}, and its class does not say that it manages its orders:"
             " write manages_orders = True into it"
         )
-    if not isinstance(wish.reason, str):
-        raise BadDecision(f"the reason of a {type(wish).__name__} is no text: {wish.reason!r:.80}")
+    if problem := reason_problem(wish.reason):
+        raise BadDecision(f"a {type(wish).__name__} with {problem}")
     order = open_orders.get(wish.order)
     is_unheard_of = order is not None and order.state is OrderState.CLAIMED
     return None if is_unheard_of and isinstance(wish, Replace) else order

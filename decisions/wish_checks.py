@@ -5,6 +5,7 @@ from typing import Any
 
 from messages.errors import BadDecision
 from messages.exact import is_sane
+from messages.texts import is_writable
 from messages.values import OrderType, Protection, Side, TimeInForce
 
 
@@ -62,7 +63,18 @@ def decision_problem(wish: Any) -> str:
         return f"a decision with the quantity {shown(quantity)}, expected a Decimal above 0"
     if limit is not None and not (isinstance(limit, Decimal) and limit.is_finite() and limit > 0):
         return f"a decision with the limit price {shown(limit)}, expected a Decimal above 0"
-    return ""
+    problem = reason_problem(wish.reason)
+    return f"a decision with {problem}" if problem else ""
+
+
+def reason_problem(reason: Any) -> str:
+    """Say what is wrong with the reason of a decision, a target, or a change of an order.
+
+    The ledger keeps it: one that cannot be written would end the executor, and with it all.
+    """
+    if not isinstance(reason, str):
+        return f"the reason {shown(reason)}, expected a str"
+    return "" if is_writable(reason) else f"the reason {shown(reason)}, which UTF-8 cannot hold"
 
 
 def _wrong_kind(wish: Any) -> str:

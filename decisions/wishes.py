@@ -18,6 +18,7 @@ from decisions.wish_checks import (
     asked_protection,
     decision_problem,
     protection_problem,
+    reason_problem,
     shown,
 )
 from messages.errors import BadDecision
@@ -129,8 +130,8 @@ class Desk(msgspec.Struct, frozen=True):
     ) -> OrderIntent | None:
         """Give the intent of a moment's only wish on the first symbol, as `intents` would.
 
-        Only where it is a market order without stops, as nearly all are; None: ask `intents`.
-        `held` is the position before it.
+        Only where it is a market order without stops and its reason plain letters, as nearly all
+        are; None: ask `intents`. `held` is the position before it.
         """
         symbol = self.symbols[0]
         try:
@@ -141,6 +142,7 @@ class Desk(msgspec.Struct, frozen=True):
                 and type(side) is Side
                 and type(time_in_force) is TimeInForce
                 and type(wish.reason) is str
+                and wish.reason.isascii()
                 and type(quantity) is Decimal
                 and (wish.symbol is None or wish.symbol == symbol)
                 and wish.stop_loss is None
@@ -292,6 +294,8 @@ class Desk(msgspec.Struct, frozen=True):
             known = ", ".join(self.symbols)
             raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
         if isinstance(wish, Target):
+            if problem := reason_problem(wish.reason):
+                raise BadDecision(f"a Target with {problem}")
             return self._order_to(wish, symbol, moment, positions)
         if symbol not in moment.prices:
             raise _no_price(symbol)

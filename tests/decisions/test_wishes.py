@@ -22,6 +22,7 @@ from messages.values import (
     Target,
     TimeInForce,
 )
+from strategies.protocol import market_order
 from tests.decisions.orders_only import orders
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -176,6 +177,12 @@ def test_a_decision_may_name_another_symbol_and_is_numbered_and_priced_there() -
         ((Wish(side="up"),), "the side 'up', expected a Side"),
         ((Wish(order_type="market!"),), "the order_type 'market!'"),
         ((Wish(reason=7),), "the reason 7, expected a str"),
+        ((Wish(reason="\ud83d"),), "a decision with the reason '\\ud83d', which UTF-8 cannot"),
+        (
+            Target(Decimal(1), "\ud83d"),
+            "a Target with the reason '\\ud83d', which UTF-8 cannot hold",
+        ),
+        (Target(Decimal(1), reason=7), "a Target with the reason 7, expected a str"),  # type: ignore[arg-type]
         ((Wish(symbol=Symbol("DOGE/USDT")),), "DOGE/USDT is not one of this strategy's symbols"),
         ((Target(Decimal(1), symbol=Symbol("X")),), "X is not one of"),
         ("buy", "gave 'buy', expected decisions"),
@@ -190,6 +197,16 @@ def test_nonsense_is_a_bad_decision_that_says_what_it_is(given: Any, says: str) 
 
     assert says in str(caught.value)
     assert caught.value.handler == "on_candle"
+
+
+def test_only_a_reason_of_plain_letters_takes_the_short_way_on_which_nothing_is_checked() -> None:
+    def plain(reason: str) -> object:
+        wish = market_order(Side.BUY, Decimal(1), reason)
+        return DESK.plain(wish, AT, AT, PRICES[BTC], Decimal(0))
+
+    assert plain("up") is not None
+    assert plain("\ud83d") is plain("Grüße") is None
+    assert intents((Wish(reason="Grüße"),))[0].reason == "Grüße"
 
 
 def test_an_object_that_is_no_decision_is_named() -> None:
