@@ -2,12 +2,12 @@
 
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
+from actors.error_text import Clean, said_by, sentence_of, trace_of
 from actors.hops import Hops
 from actors.mailbox import Mailbox
 from actors.mailbox_protocols import Timer
@@ -16,8 +16,6 @@ from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
 from messages.own_lines import line_of_stack
-
-Clean = Callable[[str], str]
 
 
 def as_it_is(text: str) -> str:
@@ -215,13 +213,12 @@ class Cell:
 
     def remember_error(self, error: BaseException) -> None:
         """Remember an error for health."""
-        # Cleaned whole, then cut: a part of a secret that spans lines would not be recognized.
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
         name = "" if isinstance(error, StartFailed) else f"{type(error).__name__}: "
-        told = self.clean(f"{name}{error}").split("\n", 1)[0]
+        told = sentence_of(f"{name}{said_by(error)}", self.clean)
         if notes:  # whose line it is, where that is known
-            told += " " + self.clean(notes).split("\n", 1)[0]
-        self.last_traceback = self.clean("".join(traceback.format_exception(error)))
+            told += " " + sentence_of(notes, self.clean)
+        self.last_traceback = trace_of(error, self.clean)
         self.last_error_at_ns = self.utc_ns()
         self.last_error = told  # last: who reads it at this moment has the rest already
 

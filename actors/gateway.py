@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from actors.address import Address
-from actors.cell import Clean, as_it_is
+from actors.cell import as_it_is
+from actors.error_text import Clean
 from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.account import AccountRead

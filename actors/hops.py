@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from actors.dead_letters import DeadLetter
+from actors.error_text import said_by, sentence_of
 from decisions.histogram import LatencyHistogram
 from decisions.stages import (
     DROPPED,
@@ -151,7 +152,7 @@ class Hops:
         self._verdicts.clear()
         self.waits.record(started_ns - enqueued_ns)
         self.outcomes[outcome] += 1
-        reason = self.clean(f"{type(error).__name__}: {error}").partition("\n")[0]
+        reason = sentence_of(f"{type(error).__name__}: {said_by(error)}", self.clean)
         self._note(message, (enqueued_ns, started_ns, ended_ns), outcome, reason, 1)
 
     def lost(self, letter: DeadLetter) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
+from actors.error_text import said_by, sentence_of
 from messages.ids import ActorPath
 from messages.lifecycle import Inspect
 
@@ -20,8 +21,8 @@ def inspected(actor: Any) -> dict[str, Any]:
     try:
         told: dict[str, Any] = actor.inspect()
     except Exception as error:  # noqa: BLE001 - it is what the actor says then
-        said = actor.ctx.cell.clean(f"{type(error).__name__}: {error}")
-        return {"problem": f"inspect failed: {said}"}
+        said = f"{type(error).__name__}: {said_by(error)}"
+        return {"problem": f"inspect failed: {sentence_of(said, actor.ctx.cell.clean)}"}
     return told
 
 

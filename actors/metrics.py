@@ -3,6 +3,7 @@
 Nobody waits for it and it stands first in the start order, so it is the last to hear.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -257,7 +258,7 @@ def summary_text(fold: MetricsFold, described: dict[str, Any]) -> bytes:
 
 
 def _text_of(summary: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(summary, order="sorted")) + b"\n"
+    return msgspec.json.format(_encoded(summary)) + b"\n"
 
 
 def _summary(fold: MetricsFold, described: dict[str, Any]) -> dict[str, Any]:
@@ -265,5 +266,12 @@ def _summary(fold: MetricsFold, described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line_of(fields: dict[str, Any], at_ns: int) -> bytes:
-    line = {"schema": SCHEMA, "at_ns": at_ns, **fields}
-    return _encode(line) + b"\n"
+    return _encoded({"schema": SCHEMA, "at_ns": at_ns, **fields}) + b"\n"
+
+
+def _encoded(fields: dict[str, Any]) -> bytes:
+    try:
+        return _encode(fields)
+    except UnicodeEncodeError:  # somebody's text, a file's name, say: no reason to end metrics
+        text = json.dumps(msgspec.to_builtins(fields), ensure_ascii=False, sort_keys=True)
+        return text.encode("utf-8", "replace")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from messages.errors import ConfigError, WatchkeeperError
+from messages.texts import writable
 from ops.config import Config
 from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
 from persistence.postgres.passwords import passwords_in
@@ -51,11 +52,14 @@ def secrets_of(config: Config) -> list[str]:
 
 
 def cleaner(secrets: Collection[str]) -> Callable[[str], str]:
-    """Give what takes these values out of a text, also one that was cut within such a value."""
+    """Give what takes these values out of a text, also one that was cut within such a value.
+
+    What comes out can be written down, whoever wrote what went in.
+    """
 
     def clean(text: str) -> str:
         text = without_logins(without_secrets(text, secrets))
-        return _without_beginnings(text, secrets) if _CUT in text else text
+        return writable(_without_beginnings(text, secrets) if _CUT in text else text)
 
     return clean
 

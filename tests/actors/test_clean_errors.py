@@ -3,7 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from actors.address import Address
+from actors.error_text import MOST, MOST_OF_TRACE
 from actors.hops import Hops, Nudge
 from actors.paper_gateway import PaperGateway
 from actors.step_runtime import StepRuntime
@@ -44,6 +47,35 @@ def test_what_a_cell_remembers_of_an_error_is_clean() -> None:
     assert "***" in cell.last_traceback
     assert cell.hops is not None
     assert cell.hops.clean is clean
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no file \udcff\ud83d"), "ValueError: no file \\udcff\\ud83d"),
+        (Mute(), "Mute: it cannot say what it is"),
+        (ValueError("y" * 5_000_000), f"ValueError: {'y' * (MOST - 15)}..."),
+        (ValueError(f"{'y' * (MOST - 20)} {KEY}"), f"ValueError: {'y' * (MOST - 20)} ***"[:MOST]),
+    ],
+)
+def test_whatever_an_error_says_can_be_written_down(error: Exception, told: str) -> None:
+    """Half of a character ended metrics, twice of which ended the run; megabytes, the disk."""
+    runtime = StepRuntime()
+    runtime.clean = clean
+    cell = runtime.populate("one", Probe, {"script": Script()})
+    hops = Hops(1, Nudge(), clean)
+    cell.remember_error(error)
+    hops.failed(Note(text="x"), 0, 1, 2, "error", error)
+
+    (hop,) = hops.take()
+    assert cell.last_error == hop.reason == told
+    assert len(cell.last_traceback.encode()) <= MOST_OF_TRACE
+    assert type(error).__name__ in cell.last_traceback or len(told) == MOST
 
 
 def test_the_line_of_a_message_that_failed_is_clean() -> None:

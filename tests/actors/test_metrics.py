@@ -13,6 +13,7 @@ from messages.lifecycle import ActorState
 from messages.market import FeedEnded
 from persistence.lines import RotatingLines
 from tests.actors.hand_runtime import Driven
+from tests.decisions.test_dropped_rows import report
 
 ENDED = FeedEnded(feed=ActorPath("feeds/x"), delivered=3)
 
@@ -56,6 +57,31 @@ def test_what_the_process_alone_knows_is_asked_for_once_an_interval(
     assert [json.loads(line)["asked"] for line in path.read_bytes().splitlines()] == [1, 2, 3]
     assert [one["metrics"]["lines"] for one in disk.summaries] == [1, 2, 3]
     runtime.stop(runtime.cells[ActorPath("metrics")], NS_PER_S)
+
+
+def test_a_text_that_no_file_holds_is_told_as_far_as_it_can_be(
+    tmp_path: Path, driven: Callable[..., Driven]
+) -> None:
+    """Nobody is to write one; one that got through ended metrics, and two of them the run."""
+    path, disk, runtime = tmp_path / "metrics.ndjson", Disk(), driven()
+    arguments = {
+        "fold": MetricsFold(),
+        "open_lines": lambda: RotatingLines(path, 10**9, 1),
+        "write_summary": disk.write,
+        "describe": dict,
+    }
+    metrics = runtime.populate("metrics", MetricsActor, arguments)
+    runtime.start(metrics)
+    metrics.mailbox.put(FeedEnded(feed=ActorPath("feeds/\udcff"), delivered=3))
+    metrics.mailbox.put(report(malformed=1, problems=("\udcff.csv:3: bad",)))
+    runtime.run_for(6 * NS_PER_S)
+
+    assert metrics.epoch == 1
+    ended, told, _ = map(json.loads, path.read_text("utf-8").splitlines())
+    assert ended["message"]["feed"] == "feeds/?"
+    assert told["message"]["first_problems"] == ["?.csv:3: bad"]
+    assert disk.summaries[-1]["feeds"]
+    runtime.stop(metrics, NS_PER_S)
 
 
 def test_a_full_disk_stops_metrics_and_nothing_else(

@@ -93,6 +93,7 @@ def test_no_spelling_of_a_secret_is_left(secret: str, spell: Callable[[str], str
         ("http://me:wo@rd@x and http://you@y", "http://***@x and http://***@y"),
         ("HTTP 400: the key key-0123456...; ask", "HTTP 400: the key ***...; ask"),
         ("a keyring...", "a keyring..."),
+        ("a name \udcff with key-0123456789", "a name \\udcff with ***"),
     ],
 )
 def test_a_text_is_cleaned_also_where_it_was_cut_within_a_secret(text: str, shown: str) -> None:
