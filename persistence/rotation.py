@@ -81,7 +81,11 @@ class Rotation:
         self._fence()
         check_room(self.path.parent, self._reserve_bytes, self._aside.stat().st_size)
         try:
-            with self._aside.open("rb") as plain, gzip.open(self._part, "wb", _LEVEL) as packed:
+            with (
+                self._aside.open("rb") as plain,
+                open(self._part, "wb", opener=_for_its_owner) as part,
+                gzip.open(part, "wb", _LEVEL) as packed,
+            ):
                 shutil.copyfileobj(plain, packed)
             with self._part.open("rb") as done:
                 os.fsync(done.fileno())
@@ -121,3 +125,8 @@ class Rotation:
 
     def _named(self, ending: str) -> Path:
         return self.path.with_name(self.path.name + ending)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """Open as what is packed was: the folder may be anybody's to look into."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

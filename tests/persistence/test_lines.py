@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import stat
 from itertools import count
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def test_a_file_that_is_large_enough_is_set_aside_and_compressed(path: Path) -> 
         "metrics.ndjson",
     ]
     assert everything(path.parent) == b"".join(map(line, range(10)))
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in metric_files(path.parent)}
+    assert modes == {0o600}, "whoever may look into the folder"
 
 
 def test_a_burst_is_held_to_the_size_without_any_flush(path: Path) -> None:
