@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from decisions.plain_wishes import plain_number
 from messages.errors import BadDecision
 from messages.exact import is_sane
 from messages.texts import is_writable
@@ -15,12 +16,14 @@ class NotADecision(BadDecision, AttributeError):
 
 def asked_protection(wish: Any) -> Protection | None:
     """Give what a wish says of stops; None where it says nothing."""
-    stop = getattr(wish, "stop_loss", None)
-    goal = getattr(wish, "take_profit", None)
-    trailing = getattr(wish, "trailing", None)
+    stop, goal, trailing = (_plain(getattr(wish, name, None)) for name in _PROTECTIONS)
     if stop is None and goal is None and trailing is None:
         return None
     return Protection(stop_loss=stop, take_profit=goal, trailing=trailing)
+
+
+def _plain(value: Any) -> Any:
+    return plain_number(value) if isinstance(value, Decimal) else value
 
 
 def protection_problem(asked: Protection, side: Side, price: Decimal) -> str:

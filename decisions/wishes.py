@@ -12,6 +12,7 @@ import msgspec
 
 from decisions.change_wishes import held_without, is_change, order_meant, replacement
 from decisions.order_keys import keys_of, order_key
+from decisions.plain_wishes import plain_order, plain_text
 from decisions.targets import Order, is_there, order_to
 from decisions.wish_checks import (
     NotADecision,
@@ -199,9 +200,10 @@ class Desk(msgspec.Struct, frozen=True):
         decided: Decided,
     ) -> Intent | None:
         symbol = getattr(wish, "symbol", None) or moment.symbol
-        order = self._order(wish, symbol, moment, positions)
-        if order is None:
+        wished = self._order(wish, symbol, moment, positions)
+        if wished is None:
             return None
+        symbol, order = Symbol(plain_text(symbol)), plain_order(wished)
         held = positions.get(symbol, NOTHING)
         positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
         return self._intent(wish, order, symbol, held, moment, created_ns, decided)
@@ -229,16 +231,16 @@ class Desk(msgspec.Struct, frozen=True):
                 quantity=first.quantity,
                 decided_at_ns=at,
                 ts_created_ns=created_ns,
-                reason=wish.reason,
+                reason=plain_text(wish.reason),
             )
         if symbol not in moment.prices:
             raise _no_price(symbol)
-        order = replacement(wish, first)
-        if problem := decision_problem(order):
+        wished = replacement(wish, first)
+        if problem := decision_problem(wished):
             raise BadDecision(problem)
-        held = held_without(first, positions)
+        held, order = held_without(first, positions), plain_order(wished)
         positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
-        intent = self._intent(order, order, symbol, held, moment, created_ns, decided)
+        intent = self._intent(wished, order, symbol, held, moment, created_ns, decided)
         self.replaced.add(first.order_key)
         return msgspec.structs.replace(intent, replaces=first.order_key)
 

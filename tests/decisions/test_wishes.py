@@ -199,6 +199,31 @@ def test_nonsense_is_a_bad_decision_that_says_what_it_is(given: Any, says: str) 
     assert caught.value.handler == "on_candle"
 
 
+class Text(str):
+    """As numpy's is: it passes for one."""
+
+
+class Number(Decimal):
+    """Of the strategy's own."""
+
+
+def test_what_passes_for_a_text_or_a_number_becomes_one() -> None:
+    """Neither metrics nor the journal could write it down: a run with one ended at once."""
+    wish = Wish(
+        order_type=OrderType.LIMIT,
+        quantity=Number("1.5"),
+        limit_price=Number(90),
+        reason=Text("because"),
+        symbol=Symbol(Text(BTC)),
+    )
+    target = Target(Number(2), Text("more"), symbol=Symbol(Text(BTC)))
+
+    found = intents((wish, target))
+
+    assert [one.reason for one in found] == ["because", "more"]
+    assert msgspec.json.decode(msgspec.json.encode(found), type=list[OrderIntent]) == found
+
+
 def test_only_a_reason_of_plain_letters_takes_the_short_way_on_which_nothing_is_checked() -> None:
     def plain(reason: str) -> object:
         wish = market_order(Side.BUY, Decimal(1), reason)
