@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from actors.error_text import said_by, sentence_of
 from actors.log import logger
 from exchanges.ccxt_client import import_ccxt
 from messages.errors import WatchkeeperError
@@ -22,6 +23,7 @@ from messages.ids import TimestampNs
 from messages.market import Candle, FeedPhase, MarketBatch
 from ops.config import Config, FeedType, IdempotencyBackend
 from ops.run_files import LEDGER
+from ops.secret_values import cleaner, secrets_of
 from ops.wiring_execution import strategy_alone
 from ops.wiring_feeds import path_of_feed
 from ops.wiring_strategies import ask_strategies, warmup_of
@@ -59,6 +61,7 @@ class Warming:
 
     def __init__(self, config: Config, ledger: LedgerPlace | None = None) -> None:
         self._config, self._ledger_at = config, ledger
+        self._clean = cleaner(secrets_of(config))  # nobody else has: there is no run yet
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._feed: WarmFeed | None = None
@@ -106,7 +109,7 @@ class Warming:
         if feed is not None:
             problems.pop("market", "")
             if feed.problem:
-                problems["market"] = feed.problem
+                problems["market"] = self._clean(feed.problem)
         is_near = behind is not None and behind <= _NEAR
         return {
             "is_warm": is_live and is_near and self._is_rehearsed and bool(self._listing),
@@ -160,7 +163,7 @@ class Warming:
 
     def _lose(self, feed: "WarmFeed") -> None:
         """Begin anew after a fault of the feed's own."""
-        self._problems["market"] = feed.problem
+        self._problems["market"] = self._clean(feed.problem)
         with self._lock:
             self._feed = None
         feed.close(_CLOSE_S)
@@ -223,9 +226,10 @@ class Warming:
             self._problem(name, error)
 
     def _problem(self, name: str, error: BaseException) -> None:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if isinstance(error, WatchkeeperError):
-            text = str(error)
+        text = said_by(error)
+        if not isinstance(error, WatchkeeperError):
+            text = f"{type(error).__name__}: {text}".removesuffix(": ")
+        text = sentence_of(text, self._clean)
         if self._problems.get(name) != text:
             logger.warning("standing by: {}: {}", name, text)
         self._problems[name] = text

@@ -183,6 +183,21 @@ def test_a_strategy_that_fails_is_told_of_and_the_next_candle_finds_a_fresh_one(
     assert made._runs[0].memory.next_index == 3
 
 
+def test_nothing_of_a_key_is_in_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No log of a run is there yet, which would take it out."""
+    monkeypatch.setenv("S", "key-of-mine")
+    feed = Followed(13)
+    made = warming(tmp_path, feed, failing_once("raise ValueError('bad key-of-mine')"))
+    made._rehearse()
+    feed.problem = "it does not take key-of-mine"
+
+    told = made.snapshot()["problems"]
+    assert told == {"strategy s": "ValueError: bad ***", "market": "it does not take ***"}
+    assert "key-of-mine" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("phase", FeedPhase)
 def test_a_feed_is_handed_over_unless_it_ended_or_knows_nothing(
     tmp_path: Path, phase: FeedPhase
