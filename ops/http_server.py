@@ -1,8 +1,8 @@
 """`/metrics` and the probes over HTTP: plain threads beside the actors, off unless configured.
 
 A request reads what is there and tells nobody anything, so it is answered while every actor
-hangs. One that is silent is dropped after a while, and so is one that comes a letter at a time:
-its place is one of a few, and the probes need them.
+hangs. One that is silent is dropped after a while, or at once where there is no more room, and so
+is one that comes a letter at a time: its place is one of a few, and the probes need them.
 """
 
 import hmac
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, NamedTuple, Self
@@ -101,6 +102,56 @@ class HttpServer:
         self.close()
 
 
+class _Places:
+    """Who is connected. The one that has said nothing for longest makes room for the next.
+
+    Else silent clients, of which there may be any number, would keep every probe away.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silent: dict[socket.socket, None] = {}
+        self._asking: set[socket.socket] = set()
+        self._threads = 0
+        """Those of who was sent away too: they end by themselves, a little later."""
+
+    def take(self, connection: socket.socket) -> bool:
+        """Let somebody in; False where nobody can make room."""
+        with self._lock:
+            is_full = len(self._silent) + len(self._asking) >= MOST_AT_ONCE
+            oldest = next(iter(self._silent), None) if is_full else None
+            if (is_full and oldest is None) or self._threads >= 2 * MOST_AT_ONCE:
+                return False
+            if oldest is not None:
+                del self._silent[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._silent[connection] = None
+            self._threads += 1
+            return True
+
+    def heard(self, connection: socket.socket) -> None:
+        """Keep who has asked until the answer is out."""
+        with self._lock:
+            if connection in self._silent:
+                del self._silent[connection]
+                self._asking.add(connection)
+
+    def told(self, connection: socket.socket) -> None:
+        """Who has its answer is silent again, until it asks once more."""
+        with self._lock:
+            if connection in self._asking:
+                self._asking.discard(connection)
+                self._silent[connection] = None
+
+    def leave(self, connection: socket.socket) -> None:
+        """Make room."""
+        with self._lock:
+            self._silent.pop(connection, None)
+            self._asking.discard(connection)
+            self._threads -= 1
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -108,22 +159,22 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, *arguments: Any) -> None:
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self.places = _Places()
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer on a thread of its own, unless too many are under way."""
-        if not self._free.acquire(blocking=False):
+        if self.places.take(request):
+            super().process_request(request, client_address)
+        else:
             self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer, and make room for the next."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            self.places.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base's
         """Say what went wrong here; who went away in the middle is no news."""
@@ -137,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "watchkeeper"
     sys_version = ""
     wbufsize = 1 << 18  # an answer goes out at once: each write has to come back to the interpreter
+    server: _Server
     metrics: ClassVar[Callable[[], str]]
     probe: ClassVar[Probe]
     token: ClassVar[str]
@@ -152,10 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         """Take one request, or let the connection go when it has not come in time."""
         self._asked.begin()
+        self.server.places.told(self.connection)
         super().handle_one_request()
 
     def do_GET(self) -> None:
         """Answer one question."""
+        self.server.places.heard(self.connection)
         try:
             status, kind, text = self._answer(self._asked_for())
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is answered

@@ -111,6 +111,50 @@ def test_who_says_nothing_keeps_nobody_waiting(start: Start) -> None:
             one.close()
 
 
+@pytest.mark.parametrize("first", [b"", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_however_many_say_nothing_or_nothing_more_a_probe_is_answered(
+    start: Start, first: bytes
+) -> None:
+    server = start()
+    silent = []
+    try:
+        for _ in range(2 * MOST_AT_ONCE):
+            one = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+            silent.append(one)
+            one.sendall(first)
+            assert not first or one.recv(1)
+            assert ask(server, "/livez")[0] == 200
+    finally:
+        for one in silent:
+            one.close()
+
+
+def test_who_is_being_answered_makes_room_for_nobody(start: Start) -> None:
+    is_asked, may_go = threading.Semaphore(0), threading.Event()
+
+    def slow() -> str:
+        is_asked.release()
+        assert may_go.wait(20)
+        return "x 1\n"
+
+    server, found = start(metrics=slow), list[int]()
+    asking = [
+        threading.Thread(target=lambda: found.append(ask(server, "/metrics")[0]))
+        for _ in range(MOST_AT_ONCE)
+    ]
+    for one in asking:
+        one.start()
+        assert is_asked.acquire(timeout=20)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        ask(server, "/livez")
+    may_go.set()
+    for one in asking:
+        one.join()
+
+    assert found == [200] * MOST_AT_ONCE
+    assert ask(server, "/livez")[0] == 200
+
+
 def test_who_comes_a_letter_at_a_time_is_dropped_like_who_says_nothing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
