@@ -72,14 +72,15 @@ class StatusWriter:
 
     def write(self, ended: dict[str, Any] | None = None) -> None:
         """Write now. A snapshot that fails leaves the one before it, with what is new."""
-        problem = ""
+        problem, content = "", b""
         try:
-            self._last = {"ended": None, **self._snapshot()}
+            new = {"ended": None, **self._snapshot()}
+            content, self._last = _content(new), new
         except Exception as error:  # noqa: BLE001 - it reads the state of whatever is failing
             problem = f"{type(error).__name__}: {error}"
         if ended is not None:
-            self._last["ended"] = ended
-        content = json.dumps(self._last, default=str, sort_keys=True).encode() + b"\n"
+            self._last["ended"], content = ended, b""
+        content = content or _content(self._last)
         try:
             self._put(content, is_last=ended is not None)
         except OSError as error:
@@ -106,3 +107,7 @@ class StatusWriter:
         while not self._stopping.wait(self._interval_s):
             self.write()
         self.write(self._ended)
+
+
+def _content(snapshot: Snapshot) -> bytes:
+    return json.dumps(snapshot, default=str, sort_keys=True).encode() + b"\n"

@@ -65,6 +65,19 @@ def test_a_failing_snapshot_keeps_the_last_one_and_the_end_is_still_told(tmp_pat
     assert writer.problem == "IndexError: pop from empty list"
 
 
+def test_so_does_one_that_is_no_json(tmp_path: Path) -> None:
+    """It had ended the thread that writes, without a word."""
+    path = tmp_path / "status.json"
+    answers: list[dict[str, Any]] = [{"a": {1: 1, "b": 2}}, {"a": 1}]
+    writer = StatusWriter(path, lambda: answers.pop(), now_ns=lambda: 5)
+    writer.write()
+
+    writer.write()
+
+    assert writer.problem.startswith("TypeError: ")
+    assert read(path) == {"a": 1, "ended": None}
+
+
 def test_a_disk_that_refuses_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     writer = StatusWriter(tmp_path / "nowhere" / "status.json", dict)
 
