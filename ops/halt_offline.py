@@ -93,6 +93,8 @@ def resume_offline(
     """
     deadline = time.monotonic() + timeout_s
     with held_run(run_dir, deadline) as held:
+        if lost := said_of_loss(run_dir):  # for which a start is refused
+            return {"ok": False, "text": lost}
         if copied := _copied(held):
             return {"ok": False, "text": lineage.why_not_resume(copied)}
         text = _kept(held)

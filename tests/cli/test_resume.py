@@ -1,4 +1,4 @@
-"""`resume` of a run whose process is gone ends a drawdown too, as it does in a living one."""
+"""`resume` of a run whose process is gone: what it ends, and what it does not promise."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -110,3 +110,19 @@ def test_a_copy_is_halted_though_nothing_says_so_yet(
 
     assert "not halted" not in capsys.readouterr().err
     assert drawdown(run_dir) == 6
+
+
+def test_a_ledger_that_lacks_an_order_is_not_said_to_trade_at_the_next_start(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The halt had said that nothing is proved for that; the start is refused for it."""
+    halt(run_dir)
+    (run_dir / "status.json").write_text('{"newest_claim": "01ff", "captured_at_ns": 9}')
+
+    assert cli.main(["resume", str(run_dir), "--despite-open"]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "its ledger does not know order 01ff" in said.err
+    with book(run_dir) as opened:
+        assert opened.ledger.halt_reason() is not None
