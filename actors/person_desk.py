@@ -26,6 +26,11 @@ from persistence.ledger import Ledger, LedgerEntry, Step
 ASKS_MAX = 5
 """How often the venue is asked before a person is told that there is no proof yet."""
 
+_GONE = (
+    "the venue has no such order any more, which does not say how it ended: look at the exchange,"
+    " then `watchkeeper orders resolve`"
+)
+
 Request = CancelOrder | ResolveOrder
 
 
@@ -132,6 +137,8 @@ class PersonDesk:
             why = shown.reason or said or "the venue did not say why"
             text = f"it is still open at the venue ({shown.state}): {why}"
             self._answer(message, entry, ok=False, text=text)
+        elif not answer.problem and entry.order_key not in self._desk.orders.unsettled:
+            self._answer(message, entry, ok=False, text=_GONE)  # and nobody asks again
         elif self._asked_often(answer):
             text = f"nothing is proved, and it goes on being asked for: {answer.problem}"
             self._answer(message, entry, ok=False, text=text)

@@ -170,6 +170,23 @@ def test_a_venue_that_says_nothing_proves_nothing(desk: OrderPath) -> None:
     assert desk.order(1).state is S.ACCEPTED
 
 
+def test_an_order_that_the_venue_has_no_more_is_said_to_be_a_persons_to_settle(
+    desk: OrderPath,
+) -> None:
+    """Nobody asks for it again, so that the command waited its time out."""
+    accepted(desk)
+    cancel(desk)
+    canceled(desk, None, "OutcomeUnknown: no such order")
+    found(desk, None)
+
+    assert answer(desk, "c") == (
+        False,
+        "the venue has no such order any more, which does not say how it ended: look at the"
+        " exchange, then `watchkeeper orders resolve`",
+    )
+    assert desk.order(1).state is S.ACCEPTED
+
+
 def test_an_ended_order_is_not_canceled(desk: OrderPath) -> None:
     desk.tell(desk.intent(1)).tell(desk.submitted(1, S.FILLED, "1"))
     cancel(desk)
