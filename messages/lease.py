@@ -2,6 +2,8 @@
 
 import msgspec
 
+from messages.learning import learn
+
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """One process, so that another can tell whether it is still there."""
@@ -34,6 +36,9 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """How long it lasts from the renewal on."""
     returned: bool = False
     """Given back in order: nothing of the holder's is under way any more."""
+
+
+learn(Lease)
 
 
 class Moment(msgspec.Struct, frozen=True):
