@@ -245,6 +245,9 @@ def _listed(strategy: str, name: str, bound: Bound, choices: tuple[Any, ...], te
     if bound.kind in ("int", "float"):
         values = [_number(word, is_int=bound.kind == "int") for word in words]
     elif bound.kind == "bool":
+        wrong = [word for word in words if word.lower() not in ("false", "true")]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is none of false, true")
         values = (False, True)
     else:
         named = {str(choice): choice for choice in choices}

@@ -76,6 +76,7 @@ def test_the_values_of_steps_are_what_a_person_would_write(text: str, values: li
         ("slow=2:201", "201 is out of the declared bounds (2 to 200)"),
         ("kind=1:2", "it is a choice: list its values, kind=A,B"),
         ("kind=ema,wma", "wma is none of ema, sma"),
+        ("short=yes,no", "yes is none of false, true"),
         ("capital=1:2", "it cannot be searched"),
         ("fast=", "expected LOW:HIGH, or two values or more"),
     ],
