@@ -213,7 +213,8 @@ class Wide:
             return
         if not isinstance(data, bytes):
             raise TypeError(f"snapshot() gave a {type(data).__name__}, expected bytes or None")
-        memory.snapshot, memory.since = self._snapshot(data), []
+        # The journal writes plain bytes down, and nothing that only passes for some.
+        memory.snapshot, memory.since = self._snapshot(bytes(data)), []
 
     def _snapshot(self, data: bytes) -> Snapshot:
         return Snapshot(

@@ -127,6 +127,22 @@ def test_a_snapshot_that_is_no_bytes_is_told_and_not_kept(answer: Any) -> None:
     assert one.memory.wide.snapshot is None
 
 
+def test_a_snapshot_that_passes_for_bytes_becomes_some() -> None:
+    class Passing(bytes):
+        """As numpy's does."""
+
+    class Odd(Kept):
+        def snapshot(self) -> bytes:
+            return Passing(b"7")
+
+    one = run(Odd)
+    take_all(one, [candle(1)])
+
+    assert one.memory.wide is not None
+    assert one.memory.wide.snapshot is not None
+    assert type(one.memory.wide.snapshot.data) is bytes
+
+
 def test_a_restore_that_hung_is_not_tried_again() -> None:
     one = run(Kept)
     take_all(one, [candle(minute) for minute in range(20)])
