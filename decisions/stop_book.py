@@ -144,6 +144,8 @@ class StopBook:
         What a stop has acted on comes last: its strategy counts that as left already.
         """
         place, key = (exit_.strategy_id, exit_.symbol), exit_.order_key
+        if quantity <= NOTHING or key in self.entry_of:
+            return
         mine = [
             stop
             for stop in sorted(self.stops.values(), key=_has_acted)
@@ -151,7 +153,7 @@ class StopBook:
             and stop.side is not exit_.side
             and (decided_at_ns is None or stop.placed_at_ns < decided_at_ns)
         ]
-        if not mine or quantity <= NOTHING or key in self.entry_of:
+        if not mine:
             return
         there = EXACT.subtract(self._parts.held(place, mine[0].side), self.protects(place))
         protected = {stop.entry_key: self._left(stop, self._sent(stop)) for stop in mine}
