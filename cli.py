@@ -241,8 +241,15 @@ def _ccxt_of(config: Path | None) -> dict[str, Any]:
 
 def _backtest(arguments: argparse.Namespace) -> int:
     from messages.patience import LIMIT_S
+    from ops.page_files import Wanted, check_replaceable
     from research.backtest.command import BacktestOptions, SheetOptions, backtest
+    from research.backtest.files import DAY, TRADES
 
+    check_replaceable(
+        Wanted("--html", arguments.html),
+        Wanted("--trades", arguments.trades, "table of trades", ",".join(TRADES).encode()),
+        Wanted("--equity", arguments.equity, "table of days", DAY.encode()),
+    )
     sheet = SheetOptions(
         html=arguments.html,
         trades=arguments.trades,

@@ -11,7 +11,7 @@ from decisions.performance_trials import Deflated
 from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.tear_sheet_rows import Row, rows_of
 from ops.health_text import one_line
-from ops.page_files import write_page
+from ops.page_files import Wanted, check_replaceable, write_page
 from ops.report_model import RunSheets, run_sheets
 
 
@@ -62,9 +62,10 @@ def report(options: ReportOptions) -> int:
     Raises:
         DataError: there is no such run directory.
         LedgerUnavailable: its ledger cannot be read.
-        ConfigError: the split is no moment of it.
+        ConfigError: the split is no moment of it, or the page would replace another file.
         OSError: the page cannot be written.
     """
+    check_replaceable(Wanted("--html", options.html))
     trials = Trials(count=options.trials or 1, is_told=options.trials is not None)
     found = run_sheets(options.run_dir, options.split, trials)
     if options.html is not None and _written(options.html, found):

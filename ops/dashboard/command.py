@@ -10,7 +10,7 @@ import msgspec
 
 from messages.errors import ConfigError
 from ops.dashboard.run import RunModel
-from ops.page_files import write_page
+from ops.page_files import Wanted, check_replaceable, write_page
 from ops.run_files import DASHBOARD
 
 SCHEMA = 1
@@ -35,7 +35,8 @@ def dashboard(options: DashboardOptions) -> int:
 
     Raises:
         DataError: a run directory is not there, or is none and the page would go into it.
-        ConfigError: too many runs, or what `--serve` needs is missing.
+        ConfigError: too many runs, what `--serve` needs is missing, or the page would replace another
+            file.
         OSError: the page cannot be written.
     """
     if len(options.runs) > MOST_RUNS:
@@ -44,6 +45,7 @@ def dashboard(options: DashboardOptions) -> int:
         from ops.dashboard.serve import serve
 
         return serve(options)
+    check_replaceable(Wanted("--out", None if options.as_json else options.out))
     model = model_of(options)
     if options.as_json:
         sys.stdout.write(json.dumps(model) + "\n")

@@ -21,7 +21,7 @@ from ops.fleet.reloading import Reloaded
 from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_deep import one_line_kept
 from ops.health_text import duration, one_line
-from ops.page_files import write_page
+from ops.page_files import Wanted, check_replaceable, write_page
 from ops.run_files import LOCK, LOG
 from persistence.fleet import FleetStore, Kept
 
@@ -114,8 +114,10 @@ def page(path: Path, out: Path | None, *, as_json: bool) -> int:
     """Write how a fleet stands as one HTML file, or as one object; 3 it was never up.
 
     Raises:
+        ConfigError: it would replace another file.
         OSError: the file cannot be written.
     """
+    check_replaceable(Wanted("--out", None if as_json else out))
     fleet = load_fleet(path)
     return _showing(fleet, _seen, lambda bots: _write_page(fleet, bots, out, as_json=as_json))
 

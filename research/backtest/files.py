@@ -15,6 +15,8 @@ from messages.ids import Symbol, quote_of
 from research.backtest.loop import MarketOutcome
 
 _EPOCH = date(1970, 1, 1).toordinal()
+DAY = "day"
+"""The first column of the table of days."""
 TRADES = (
     "number", "strategy", "symbol", "side", "quantity", "entry", "exit", "opened", "closed",
     "profit", "fees", "quote", "executions", "entry_reason", "exit_reason",
@@ -46,7 +48,7 @@ def write_equity(path: Path, days: Mapping[str, Mapping[int, float]]) -> None:
         [date.fromordinal(_EPOCH + day).isoformat(), *(of.get(day, "") for of in days.values())]
         for day in numbers
     )
-    write_text(path, _csv(["day", *days], rows))
+    write_text(path, _csv([DAY, *days], rows))
 
 
 def write_text(path: Path, text: str) -> None:

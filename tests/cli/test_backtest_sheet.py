@@ -70,6 +70,42 @@ def test_trades_and_days_are_files_of_commas(
     assert float(days[-1]["USDT"]) == pytest.approx(whole["figures"]["net"])
 
 
+@pytest.mark.parametrize("flag", ["--html", "--trades", "--equity"])
+def test_a_result_takes_the_place_of_no_recording_and_no_config(
+    market: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("candles.csv", "examples/replay.toml"):
+        before = Path(name).read_bytes()
+
+        assert backtest(flag, name) == 2
+
+        assert f"{flag} {name}: there is such a file already" in capsys.readouterr().err
+        assert Path(name).read_bytes() == before
+
+
+def test_a_table_takes_the_place_of_an_earlier_one(market: Path) -> None:
+    tables = ["--trades", "trades.csv", "--equity", "days.csv"]
+    assert backtest(*tables) == 0
+
+    assert backtest(*tables) == 0
+    assert backtest("--trades", "days.csv") == 2
+
+
+def test_a_page_of_a_run_takes_the_place_of_none_of_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = tmp_path / "run"
+    assert cli.main(["start", "--run-dir", str(run_dir), "--max-events", "5", "--speed", "0"]) == 0
+    ledger = run_dir / "ledger.db"
+    before = ledger.read_bytes()
+
+    assert cli.main(["report", str(run_dir), "--html", str(ledger)]) == 2
+    assert cli.main(["dashboard", str(run_dir), "--out", str(ledger)]) == 2
+
+    assert capsys.readouterr().err.count("there is such a file already") == 2
+    assert ledger.read_bytes() == before
+
+
 def test_a_trade_says_why_it_was_entered_and_left_and_the_exits_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.page_files import write_page
+from messages.errors import ConfigError
+from ops.page_files import Wanted, check_replaceable, write_page
 
 
 def test_a_page_that_could_not_be_written_leaves_the_old_one_and_nothing_else(
@@ -59,3 +60,35 @@ def test_who_may_read_a_page_may_read_the_next_one_and_nobody_else(
     write_page(page, "new")
 
     assert page.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("beginning", [b"SQLite format 3\0", b"ts,open,high", b"name = ", b"<!d"])
+def test_a_file_that_is_no_page_is_not_to_be_replaced_by_one(
+    tmp_path: Path, beginning: bytes
+) -> None:
+    file = tmp_path / "ledger.db"
+    file.write_bytes(beginning)
+
+    with pytest.raises(ConfigError, match="--html .*ledger.db: there is such a file already"):
+        check_replaceable(Wanted("--html", file))
+
+
+def test_a_page_an_empty_file_and_what_is_no_file_may_take_a_page(tmp_path: Path) -> None:
+    page, empty, pipe = (tmp_path / name for name in ("page.html", "empty", "pipe"))
+    page.write_text("<!doctype html>\n<html>")
+    empty.touch()
+    os.mkfifo(pipe)
+
+    for path in (page, empty, pipe, tmp_path / "new", Path("-"), Path("/dev/null"), None):
+        check_replaceable(Wanted("--html", path))
+
+
+def test_two_results_never_have_one_name(tmp_path: Path) -> None:
+    again = tmp_path / "folder" / ".." / "days.csv"
+
+    with pytest.raises(ConfigError, match="--equity .*: --trades goes there: name another one"):
+        check_replaceable(
+            Wanted("--trades", tmp_path / "days.csv", "table of trades", b"number"),
+            Wanted("--equity", again, "table of days", b"day"),
+        )
+    check_replaceable(Wanted("--trades", Path("/dev/stdout")), Wanted("--html", Path("-")))
