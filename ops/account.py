@@ -14,7 +14,7 @@ from decisions.spoken import spoken_quantity
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.ids import NS_PER_S
-from ops.client import NoAnswer, ask
+from ops.client import NoAnswer, ask, unanswered
 from ops.health_text import duration, moment, one_line
 from ops.run_files import CONTROL_SOCKET, LEDGER
 from ops.run_state import NO_ACCOUNT, trades_on_paper
@@ -45,7 +45,14 @@ def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
         found = ask(run_dir / CONTROL_SOCKET, "account", timeout_s=_ANSWER_S)
     except NoAnswer as problem:
         if accept is not None:
-            sys.stderr.write(f"watchkeeper: {problem} in {run_dir}: start the run, then accept\n")
+            said = f"{problem} in {run_dir}: start the run, then accept"
+            if not problem.gone:
+                unknown, then = (
+                    "nothing is known to be accepted",
+                    "look at health, then accept again",
+                )
+                said = unanswered(run_dir, problem, unknown, then)
+            sys.stderr.write(f"watchkeeper: {said}\n")
             return EXIT_NOTHING_THERE
         found = _left_behind(run_dir)
         _print(found, as_json=as_json)

@@ -28,6 +28,13 @@ class NoAnswer(ConnectionError):
         self.gone = gone
 
 
+def unanswered(run_dir: Path, problem: NoAnswer, unknown: str, then: str) -> str:
+    """Say of a process that is there, and silent, what is not known now, and what to do."""
+    if isinstance(problem.__cause__, PermissionError):
+        then = "do it as the user that the process is of"
+    return f"the process of {run_dir} does not answer ({problem}): {unknown}; {then}"
+
+
 def ask(path: Path, command: str, *, timeout_s: float = 2.0, **fields: Any) -> dict[str, Any]:
     """Send one request and give its reply. The time limit is for all of it together.
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.operator_client import NoAnswer, OperatorClient, Refused
+from ops.client import NoAnswer, unanswered
+from ops.operator_client import OperatorClient, Refused
 from ops.run_files import LEDGER
 
 PROVED = "halted_proved"
@@ -52,7 +53,7 @@ def halt(
         return _failed(str(problem))
     except NoAnswer as problem:
         if not problem.gone:
-            return _silent(run_dir, problem)
+            return _silent(run_dir, problem, verb="halt", ended="halted")
         from ops.halt_offline import halt_offline
         from ops.lost_ledger import names_orders
 
@@ -81,7 +82,7 @@ def resume(
         return _failed(str(problem))
     except NoAnswer as problem:
         if not problem.gone:
-            return _silent(run_dir, problem)
+            return _silent(run_dir, problem, verb="resume", ended="resumed")
         if not (run_dir / LEDGER).exists():
             return _no_run(run_dir)
         from ops.halt_offline import resume_offline
@@ -167,16 +168,14 @@ def _failed(text: str) -> int:
 
 
 def _no_run(run_dir: Path) -> int:
-    sys.stderr.write(f"watchkeeper: there is neither a process nor a ledger in {run_dir}\n")
-    return EXIT_NOTHING_THERE
+    return _nobody(f"there is neither a process nor a ledger in {run_dir}")
 
 
-def _silent(run_dir: Path, problem: NoAnswer) -> int:
-    then = "kill it, then halt again"
-    if isinstance(problem.__cause__, PermissionError):
-        then = "do it as the user that the process is of"
-    sys.stderr.write(
-        f"watchkeeper: the process of {run_dir} does not answer ({problem}): nothing is known to be"
-        f" halted; {then}\n"
-    )
+def _silent(run_dir: Path, problem: NoAnswer, *, verb: str, ended: str) -> int:
+    unknown, then = f"nothing is known to be {ended}", f"kill it, then {verb} again"
+    return _nobody(unanswered(run_dir, problem, unknown, then))
+
+
+def _nobody(text: str) -> int:
+    sys.stderr.write(f"watchkeeper: {text}\n")
     return EXIT_NOTHING_THERE

@@ -24,7 +24,7 @@ class Wanted(msgspec.Struct, frozen=True):
 def check_replaceable(*wanted: Wanted) -> None:
     """Pass where each result is new, or replaces one of its own kind.
 
-    One word at the wrong place in a command line, and the file is a ledger, a recording or a config.
+    One word at the wrong place in a command line, and the file is a ledger or a recording.
 
     Raises:
         ConfigError: a file is there that is something else, or two results have one name.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.client import NoAnswer, ask, who
+from ops.client import NoAnswer, ask, unanswered, who
 from ops.run_files import CONTROL_SOCKET
 
 _ANSWER_S = 5.0
@@ -17,7 +17,7 @@ _POLL_S = 0.05
 
 
 def stop(run_dir: Path, timeout_s: float) -> int:
-    """Give 0 once the process is gone, 1 when it is still there, 3 when there was none."""
+    """Give 0 once the process is gone, 1 when it is still there, 3 when none is, or answers."""
     socket = run_dir / CONTROL_SOCKET
     deadline = time.monotonic() + timeout_s
     patience_s = min(_ANSWER_S, max(timeout_s, 0.1))

@@ -35,8 +35,7 @@ def dashboard(options: DashboardOptions) -> int:
 
     Raises:
         DataError: a run directory is not there, or is none and the page would go into it.
-        ConfigError: too many runs, what `--serve` needs is missing, or the page would replace another
-            file.
+        ConfigError: too many runs, what `--serve` needs is missing, or another file is there.
         OSError: the page cannot be written.
     """
     if len(options.runs) > MOST_RUNS:

@@ -128,3 +128,26 @@ def test_one_that_does_not_answer_is_not_nothing(
     assert "does not answer (no answer within 0.5 s), and is not known to end" in told
     assert cli.main(words) == 3
     assert "nothing to stop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "unknown", "then"),
+    [
+        ("halt --timeout 0.5", "nothing is known to be halted", "kill it, then halt again"),
+        ("resume --timeout 0.5", "nothing is known to be resumed", "kill it, then resume again"),
+        ("account --accept why", "nothing is known to be accepted", "then accept again"),
+    ],
+)
+def test_one_that_is_there_and_silent_is_never_told_as_none(
+    tmp_path: Path, asked: str, unknown: str, then: str
+) -> None:
+    with serving(tmp_path) as process:
+        process.send_signal(signal.SIGSTOP)
+        done = command(*asked.split(), "--run-dir", str(tmp_path))
+
+        process.kill()
+    assert done.returncode == 3
+    assert f"the process of {tmp_path} does not answer (no answer within " in done.stderr
+    assert f"s): {unknown}; " in done.stderr
+    assert then in done.stderr
+    assert "nothing to stop" not in done.stderr

@@ -69,7 +69,7 @@ def test_a_file_that_is_no_page_is_not_to_be_replaced_by_one(
     file = tmp_path / "ledger.db"
     file.write_bytes(beginning)
 
-    with pytest.raises(ConfigError, match="--html .*ledger.db: there is such a file already"):
+    with pytest.raises(ConfigError, match=r"--html .*ledger\.db: there is such a file already"):
         check_replaceable(Wanted("--html", file))
 
 
@@ -86,7 +86,7 @@ def test_a_page_an_empty_file_and_what_is_no_file_may_take_a_page(tmp_path: Path
 def test_two_results_never_have_one_name(tmp_path: Path) -> None:
     again = tmp_path / "folder" / ".." / "days.csv"
 
-    with pytest.raises(ConfigError, match="--equity .*: --trades goes there: name another one"):
+    with pytest.raises(ConfigError, match=r"--equity .*: --trades goes there: name another one"):
         check_replaceable(
             Wanted("--trades", tmp_path / "days.csv", "table of trades", b"number"),
             Wanted("--equity", again, "table of days", b"day"),
