@@ -22,8 +22,8 @@ _CLOSE_S = 5.0
 def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
     """Look at the venue; the network is used only when `online`."""
     venue = config.venue
-    if VenueType.CCXT is not venue.type and config.feed.type is not FeedType.CCXT:
-        yield ok("venue", "the run trades on paper and asks no exchange")
+    if venue.type is not VenueType.CCXT:
+        yield _on_paper(config)
         return
     try:
         row = capability_of(venue.exchange)
@@ -31,8 +31,6 @@ def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
         yield problem("exchange", str(error), "choose another exchange")
         return
     yield _capability(row)
-    if venue.type is not VenueType.CCXT:
-        return
     keys = list(_keys(config, os.environ))
     yield from keys
     if not online:
@@ -41,6 +39,18 @@ def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
         yield problem("gate", "not asked, for a key is missing", "set it, then ask again")
     else:
         yield from _online(config)
+
+
+def _on_paper(config: Config) -> Finding:
+    """Say what a run would meet that sends its orders where its market is; it sends none."""
+    if config.feed.type is not FeedType.CCXT:
+        return ok("venue", "the run trades on paper and asks no exchange")
+    text = f"the run trades on paper, and only its market is {config.venue.exchange}'s"
+    try:
+        capability_of(config.venue.exchange)
+    except VenueError as error:
+        text += f"; it could not trade there, for {error}"
+    return ok("venue", text)
 
 
 def _capability(row: Capability) -> Finding:

@@ -173,6 +173,30 @@ def test_an_exchange_that_cannot_find_our_orders_is_a_problem() -> None:
     assert levels(found) == [("exchange", "problem")]
 
 
+@pytest.mark.parametrize(
+    ("exchange", "told"),
+    [
+        ("bybit", "only its market is bybit's; it could not trade there, for bybit cannot find"),
+        ("coinfalcon", "it could not trade there, for nobody has written down whether"),
+        ("kucoin", "the run trades on paper, and only its market is kucoin's"),
+    ],
+)
+def test_where_no_order_is_sent_it_does_not_matter_how_one_is_found(
+    exchange: str, told: str
+) -> None:
+    document = {
+        "name": "x",
+        "feed": {"type": "ccxt"},
+        "venue": {"exchange": exchange},
+        "strategy": [{"id": "a", "uses": "sma_cross"}],
+    }
+
+    found = list(venue_findings(parse(document, Path.cwd()), online=True))
+
+    assert levels(found) == [("venue", "ok")]
+    assert told in found[0].text
+
+
 @pytest.mark.usefixtures("keys")
 def test_an_exchange_that_was_only_read_about_is_a_warning() -> None:
     found = list(venue_findings(live_config("kucoin"), online=False))
