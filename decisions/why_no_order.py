@@ -71,6 +71,12 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
             f"{who} decided nothing: its rule was not met at any of {left:,} events of"
             f" {seen.symbol}{warmed}{small}"
         )
+    yield from reasons_of_orders(seen)
+
+
+def reasons_of_orders(seen: Hindsight) -> Iterator[str]:
+    """Give what kept each order that was decided from being executed; none was, or nothing did."""
+    decided = sum(seen.states.values())
     for who_said, said in (
         ("risk refused", seen.refusals),
         ("the venue rejected", seen.rejections),

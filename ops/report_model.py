@@ -13,10 +13,11 @@ from decisions.tear_sheet import Sheet, Trials, sheet_of
 from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.tear_sheet_rows import moment, money
 from decisions.valued import Lane
-from decisions.why_no_order import Hindsight, reasons_without_a_fill
+from decisions.why_no_order import Hindsight, reasons_of_orders
 from exchanges.paper_order import BY_REQUEST
 from messages.errors import ConfigError
 from messages.ids import Symbol, quote_of
+from messages.lifecycle import ActorState
 from ops.dashboard.equity import fee_share_of, most_in_use, start_balance
 from ops.dashboard.facts import facts, toml_text
 from ops.dashboard.run import RunModel
@@ -101,7 +102,7 @@ def _sheets(
         run_dir=str(run_dir),
         sheets=sheets,
         notes=notes,
-        why=[] if executions else list(_why(reader)),
+        why=[] if executions else list(_why(reader, status)),
         model={},
     )
     found.model = _page(found, reader, status, trials)
@@ -146,8 +147,8 @@ def _notes(reader: RunModel, status: Mapping[str, Any]) -> Iterator[str]:
         yield f"Trading is halted: {reader.ledger.halted}"
 
 
-def _why(reader: RunModel) -> Iterator[str]:
-    """Say why nothing was executed, strategy by strategy, by what the ledger and config tell."""
+def _why(reader: RunModel, status: Mapping[str, Any]) -> Iterator[str]:
+    """Say why nothing was executed, strategy by strategy, by what the ledger and the run tell."""
     configured = reader.config.get("strategy")
     states: dict[str, Counter[str]] = defaultdict(Counter)
     refusals: dict[str, Counter[str]] = defaultdict(Counter)
@@ -163,11 +164,14 @@ def _why(reader: RunModel) -> Iterator[str]:
         if not isinstance(one, Mapping):
             continue
         name = str(one.get("id"))
-        yield from reasons_without_a_fill(
+        if not states[name]:
+            yield f"strategy {name} decided nothing{_why_undecided(status, name)}"
+            continue
+        yield from reasons_of_orders(
             Hindsight(
                 strategy=name,
                 symbol=str(one.get("symbol") or "its market"),
-                events=reader.market.events,
+                events=0,
                 warmup=0,
                 states=states[name],
                 refusals=refusals[name],
@@ -175,6 +179,20 @@ def _why(reader: RunModel) -> Iterator[str]:
                 ended=ended[name],
             )
         )
+
+
+def _why_undecided(status: Mapping[str, Any], strategy: str) -> str:
+    """Give what the process last said of a strategy; that its actors stop at the end is no reason.
+
+    How much market it was shown is not asked: no file says it of every run.
+    """
+    trading = status.get("trading")
+    said = trading.get(strategy) if isinstance(trading, Mapping) else None
+    why = said.get("why") if isinstance(said, Mapping) else None
+    if not isinstance(why, list):
+        return ", and no file of the run says why"
+    reasons = [str(one) for one in why if not str(one).endswith(f" is {ActorState.STOPPED}")]
+    return f": {'; '.join(reasons)}" if reasons else ", and nothing kept it: its rule was not met"
 
 
 def _page(found: RunSheets, reader: RunModel, status: Mapping[str, Any], trials: Trials) -> Model:

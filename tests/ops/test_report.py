@@ -16,7 +16,7 @@ from ops.dashboard.sheet_page import sheet_page
 from ops.metrics_schema import schemas
 from ops.report import document
 from ops.report_model import run_sheets
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, STATUS
 from persistence.ledger import Claim, fingerprint
 from tests.cli.runs import T0, book, edit, fill, intent
 from tests.ops.dashboard.runs import CONFIG, LIFE, run_with
@@ -122,6 +122,38 @@ def test_a_run_that_got_nothing_says_why(tmp_path: Path) -> None:
     refused, rejected = found.why
     assert refused == "risk refused 1 of 2 decisions of a: cooldown: too early"
     assert rejected.startswith("the venue rejected 1 of 2 decisions of a")
+
+
+QUIET = ["execution/executor is stopped", "feeds/feed:demo is stopped"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told_of_it"),
+    [
+        ({"a": {"why": QUIET}}, ", and nothing kept it: its rule was not met"),
+        ({"a": {"why": [*QUIET, "warm-up: 5 of 15 events"]}}, ": warm-up: 5 of 15 events"),
+        (
+            {"a": {"why": ["execution/strategies/a is halted: boom"]}},
+            ": execution/strategies/a is ",
+        ),
+        ({"b": {"why": QUIET}}, ", and no file of the run says why"),
+        ({"a": {"why": 7}}, ", and no file of the run says why"),
+        (None, ", and no file of the run says why"),
+    ],
+)
+def test_a_strategy_that_decided_nothing_has_the_reason_that_its_run_gave(
+    tmp_path: Path, said: Any, told_of_it: str
+) -> None:
+    """Without metric lines, and without a journal of a live market, no event of it is known."""
+    config = CONFIG + '[[strategy]]\nid = "a"\nsymbol = "BTC/USDT"\n'
+    run_dir = run_with(tmp_path, config=config)
+    with book(run_dir):
+        pass
+    (run_dir / STATUS).write_text(json.dumps({"trading": said}), encoding="utf-8")
+
+    (why,) = told(run_dir).why
+
+    assert why.startswith(f"strategy a decided nothing{told_of_it}")
 
 
 def test_what_is_printed_is_what_the_schema_says(
