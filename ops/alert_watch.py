@@ -26,6 +26,7 @@ from ops.alerts import CLOSE_S, fact_of
 from ops.config_alerts import URLS_ENV
 from ops.health import HealthOptions, look
 from ops.health_text import duration
+from ops.run_files import typed
 from ops.run_state import last_config
 
 _TICK_S = 0.1
@@ -172,7 +173,7 @@ def _wrong(why: str) -> Condition:
 def _letter(notice: Notice, seen: Mapping[str, Any], run_dir: Path) -> Letter:
     is_over = notice.state is Stage.RECOVERED
     name = seen.get("name") or run_dir.name
-    lines = [_said(notice, seen), f"watchkeeper health --run-dir {run_dir}"]
+    lines = [_said(notice, seen), f"watchkeeper health --run-dir {typed(run_dir)}"]
     title = f"{name}: {'over' if is_over else 'CRITICAL'} {notice.rule}"
     return Letter(title, "\n".join(lines), is_critical=True, is_over=is_over)
 

@@ -25,6 +25,7 @@ from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post, close_all
 from ops.alert_sender import Letter, Sender, apprise_sender
 from ops.config import Config
+from ops.run_files import typed
 from ops.secret_values import cleaner
 
 LOOK_EVERY_S = 1.0
@@ -197,7 +198,7 @@ def letter_of(notice: Notice, config: Config, snapshot: Snapshot) -> Letter:
     lines = [said, f"{config.mode}, pid {snapshot.get('pid', '?')} on {socket.gethostname()}"]
     if notice.held_back:
         lines.append(f"{notice.held_back} more came and went untold: too many in an hour")
-    lines.append(f"watchkeeper health --run-dir {config.run_dir}")
+    lines.append(f"watchkeeper health --run-dir {typed(config.run_dir)}")
     is_critical = notice.severity is Severity.CRITICAL
     return Letter(f"{config.name}: {word} {notice.rule}", "\n".join(lines), is_critical, is_over)
 

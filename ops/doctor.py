@@ -17,7 +17,7 @@ from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
 from ops.lost_ledger import said_of_loss
-from ops.run_files import LEDGER, find_latest
+from ops.run_files import LEDGER, find_latest, typed
 from persistence.reader import LedgerReader
 
 
@@ -69,12 +69,14 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
         yield problem("ledger", str(error), f"keep a copy of {run_dir}, then look into it")
         return
     if found:
-        yield problem("ledger", f"{path}: {'; '.join(found)}", f"watchkeeper audit {run_dir}")
+        yield problem(
+            "ledger", f"{path}: {'; '.join(found)}", f"watchkeeper audit {typed(run_dir)}"
+        )
     else:
         yield ok("ledger", f"{path} is sound and holds {sum(states.values())} orders")
     if halted:
         text = f"{run_dir} is halted: {reason_in(halted)}"
-        yield warning("halt", text, f"look into it, then watchkeeper resume {run_dir}")
+        yield warning("halt", text, f"look into it, then watchkeeper resume {typed(run_dir)}")
 
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:
@@ -90,7 +92,7 @@ def _config(path: Path) -> tuple[Config | None, list[Finding]]:
         take_secret_files(secret_variables(config))
         return config, [ok("config", f"{path} has no mistake")]
     except ConfigError as error:
-        todo = f"correct it, then watchkeeper check {path}"
+        todo = f"correct it, then watchkeeper check {typed(path)}"
         return None, [problem("config", text, todo) for text in error.problems]
 
 

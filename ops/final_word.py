@@ -10,6 +10,7 @@ from decisions.spoken import spoken_money
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
 from ops.config import Config, FeedType
+from ops.run_files import typed
 from ops.snapshot import Snapshots
 from persistence.ledger import read_orders
 
@@ -70,7 +71,7 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
         f"Profit net of fees: {profit}{' (a demonstration; no edge claimed)' * is_demonstration}.",
         f"Survived: {_crashes(word)}; {proof_of(word['venue'])}.",
         *(f"Left open: {text}." for text in (word["left"] or {}).get("texts", ())),
-        f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
+        f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {typed(word['run_dir'])}).",
     ]
 
 

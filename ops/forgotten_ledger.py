@@ -1,10 +1,9 @@
 """Of a run whose ledger is not there, for it was in memory or is lost: what to say of it."""
 
 from pathlib import Path
-from shlex import quote
 
 from messages.errors import LedgerUnavailable
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 from ops.run_state import last_config
 
 
@@ -14,7 +13,7 @@ def said_of(error: Exception, run_dir: Path) -> LedgerUnavailable | None:
         return None
     if (run_dir / LEDGER).exists() or not _is_in_memory(run_dir):
         return _lost(run_dir)
-    look = f"watchkeeper orders --run-dir {quote(str(run_dir))} --venue"
+    look = f"watchkeeper orders --run-dir {typed(run_dir)} --venue"
     return LedgerUnavailable(
         f"{run_dir}: this run keeps its ledger in memory, where it ends with the process: `{look}`"
         " shows what the paper venue has; start it without `--idempotency-backend memory`"

@@ -14,7 +14,7 @@ from typing import Any
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.client import NoAnswer, unanswered
 from ops.operator_client import OperatorClient, Refused
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 
 PROVED = "halted_proved"
 TRADING = "trading"
@@ -121,9 +121,11 @@ def finish(view: View, run_dir: Path, *, as_json: bool) -> int:
         for order in view["foreign"]:
             stream.write(f"left alone, not ours: {order}\n")
         if is_proved:
-            stream.write(f"to trade again: watchkeeper resume {run_dir}\n")
+            stream.write(f"to trade again: watchkeeper resume {typed(run_dir)}\n")
         else:
-            stream.write(f"nothing is sent meanwhile; ask again: watchkeeper halt {run_dir}\n")
+            stream.write(
+                f"nothing is sent meanwhile; ask again: watchkeeper halt {typed(run_dir)}\n"
+            )
     return EXIT_OK if is_proved else EXIT_FAILED
 
 

@@ -16,7 +16,7 @@ from ops.health_text import moment
 from ops.left_open import left_fields
 from ops.lost_ledger import NEWEST_CLAIM, names_orders
 from ops.run_dir import RunDir
-from ops.run_files import STATUS
+from ops.run_files import STATUS, typed
 from ops.run_state import read_object, trades_live
 from ops.verdict import verdict
 
@@ -31,7 +31,7 @@ def halt_fields(view: HaltView, run_dir: Path) -> dict[str, Any]:
         "since": moment(view.at_ns) if view.at_ns else None,
         "on_disk": view.on_disk,
         "proved_at": moment(view.proved_at_ns) if view.proved_at_ns else None,
-        "ends_with": f"watchkeeper resume {run_dir}" if is_persons else "stop",
+        "ends_with": f"watchkeeper resume {typed(run_dir)}" if is_persons else "stop",
     }
 
 

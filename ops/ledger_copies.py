@@ -23,7 +23,7 @@ from messages.stops import Stop
 from ops.halt_offline import Held, Told, held_dir, held_run, proved, unproved
 from ops.last_word import note_accepted, note_halt
 from ops.lost_ledger import names_orders
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
 _ASIDE = "before-a-copy"
@@ -56,7 +56,7 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
     left = f"; what was there is {aside.name}" if aside is not None and aside.exists() else ""
     text = (
         f"{run_dir} has the ledger of {copy}{left}. It is halted: {reason(copied)}. Next:"
-        f" watchkeeper ledger accept {run_dir} --evidence TEXT"
+        f" watchkeeper ledger accept {typed(run_dir)} --evidence TEXT"
     )
     return _say(text, as_json=as_json, aside=str(aside) if left else None)
 
@@ -77,7 +77,7 @@ def mark(run_dir: Path, *, as_json: bool) -> int:
         note_halt(place.run_dir, unproved(_record(UNKNOWN)))
     text = (
         f"the ledger of {run_dir} is marked as a copy, and halted. Next:"
-        f" watchkeeper ledger accept {run_dir} --evidence TEXT"
+        f" watchkeeper ledger accept {typed(run_dir)} --evidence TEXT"
     )
     return _say(text, as_json=as_json)
 
@@ -129,9 +129,10 @@ def accept(
         with closing(place.open_ledger()) as ledger:
             accept_copy(ledger, accepted, kept if stops == "end" else ())
         note_accepted(place.run_dir)
+    config = f" --config {typed(config_path)}" if config_path else ""
     text = (
         "the ledger is accepted; no decision of before this moment is taken. Trading is still"
-        f" halted: watchkeeper resume {run_dir}{f' --config {config_path}' if config_path else ''}"
+        f" halted: watchkeeper resume {typed(run_dir)}{config}"
     )
     return _say(text, as_json=as_json)
 

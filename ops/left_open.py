@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from messages.errors import WatchkeeperError
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 from persistence.reader import LedgerReader
 
 
@@ -50,7 +50,7 @@ def _of_orders(by_symbol: Mapping[str, int], run_dir: Path) -> Iterator[str]:
         yield (
             f"{count} order{'s' * (count != 1)} may still fill at the exchange, and nobody follows"
             f" {'them' if count != 1 else 'it'} ({_named(by_symbol)}): start again, or cancel all"
-            f" with `watchkeeper halt {run_dir}`"
+            f" with `watchkeeper halt {typed(run_dir)}`"
         )
 
 

@@ -7,12 +7,11 @@ what is lost besides may be open at the venue, and would be decided, and sent, o
 
 from contextlib import closing
 from pathlib import Path
-from shlex import quote
 
 from messages.errors import LedgerLost, LedgerUnavailable
 from messages.ids import OrderKey
 from messages.lineage import ACCEPTED, COPIED, accepted_at_ns_in, copied_in
-from ops.run_files import LEDGER, STATUS
+from ops.run_files import LEDGER, STATUS, typed
 from ops.run_state import read_object
 from persistence.database import has_tables
 from persistence.ledger_place import place_in
@@ -81,7 +80,7 @@ def names_orders(run_dir: Path) -> bool:
 
 
 def _lost(run_dir: Path, key: str) -> LedgerUnavailable:
-    run = quote(str(run_dir))
+    run = typed(run_dir)
     return LedgerUnavailable(
         f"{run_dir}: its ledger does not know order {key}, which it held: it was deleted, has lost"
         " its -wal file, or is an older copy, and what it lacks may be open at the venue. Put a"

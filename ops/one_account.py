@@ -7,6 +7,7 @@ import msgspec
 from messages.errors import ConfigError, LedgerUnavailable
 from messages.ids import AccountId, TimestampNs
 from messages.learning import learn
+from ops.run_files import typed
 from persistence import statements as sql
 from persistence.ledger import Ledger
 from persistence.reader import LedgerReader
@@ -76,7 +77,7 @@ def check_one_key(ledger: Path, account: str) -> bool:
         [
             f"run_dir: the orders of {ledger.parent} were sent with another key ({noted}; now"
             f" {account}): give this run a run_dir of its own, or, if it is a new key of the very"
-            f' same account, watchkeeper account {ledger.parent} --renewed-key "WHY" once'
+            f' same account, watchkeeper account {typed(ledger.parent)} --renewed-key "WHY" once'
         ]
     )
 

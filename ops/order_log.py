@@ -8,6 +8,7 @@ from messages.ids import EXECUTOR
 from messages.orders import DuplicateFiltered, OrderUpdate
 from messages.values import OrderState
 from ops.config import Config
+from ops.run_files import typed
 
 _LEVELS = {
     OrderState.CLAIMED: "DEBUG",
@@ -52,7 +53,7 @@ class OrderLog:
             logger.bind(actor=EXECUTOR).warning(
                 "further orders that are rejected or unknown are not logged: "
                 "watchkeeper orders --run-dir {} --state rejected,unknown shows them",
-                self._run_dir,
+                typed(self._run_dir),
             )
         return self._warned <= _FIRST
 

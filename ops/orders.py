@@ -13,7 +13,7 @@ from decisions.spoken import spoken_price, spoken_quantity
 from messages.errors import ConfigError, LedgerUnavailable
 from messages.values import OrderState
 from ops.moments import since_ns, utc_with_zone
-from ops.run_files import LEDGER, PAPER_BOOK
+from ops.run_files import LEDGER, PAPER_BOOK, typed
 from ops.tables import spoken, write_json, write_table
 from ops.unmatched import tell_unmatched
 
@@ -135,7 +135,7 @@ def _of_venue(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]
     from ops.run_state import trades_live
 
     if trades_live(run_dir):
-        raise ConfigError([_NO_BOOK.format(run_dir)])
+        raise ConfigError([_NO_BOOK.format(typed(run_dir))])
     book = read_book(run_dir / PAPER_BOOK)
     first = next(book, None)  # raises here, before anything is printed
     entries = () if first is None else chain([first], book)

@@ -11,7 +11,7 @@ from typing import Self
 
 from messages.errors import ConfigError, RunDirBusy
 from ops import run_files
-from ops.run_files import find_latest
+from ops.run_files import find_latest, typed
 
 __all__ = ["RunDir", "atomic_write", "find_latest", "sync_folder"]
 
@@ -167,7 +167,7 @@ class RunDir:
         os.close(lock_fd)
         if not claim or claim != self._former_claim:
             holder = f"process {pid}" if pid else "another process"
-            hint = f"watchkeeper stop --run-dir {self.path}"
+            hint = f"watchkeeper stop --run-dir {typed(self.path)}"
             raise RunDirBusy(
                 f"{self.path} is in use by {holder}; stop it ({hint}) or use another --run-dir"
             )

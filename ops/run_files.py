@@ -57,3 +57,10 @@ def _moments(run: Path) -> list[int]:
         except OSError:
             continue
     return moments
+
+
+def typed(path: Path | str) -> str:
+    """Give it as it stands in a command that is to be typed: quoted, if it has a space in it."""
+    from shlex import quote  # which a probe of `health` can do without
+
+    return quote(str(path))

@@ -22,7 +22,7 @@ from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_deep import one_line_kept
 from ops.health_text import duration, one_line
 from ops.page_files import Wanted, check_replaceable, write_page
-from ops.run_files import LOCK, LOG
+from ops.run_files import LOCK, LOG, typed
 from persistence.fleet import FleetStore, Kept
 
 PAGE = "fleet.html"
@@ -79,7 +79,7 @@ def _asked(
         left = "a bot is not gone, or not noted as gone,"
         return EXIT_FAILED, f"{left} after {timeout_s:g} s: it was asked to end", None
     if answer == _GONE:
-        up = f"watchkeeper orchestrate up {fleet.path}"
+        up = f"watchkeeper orchestrate up {typed(fleet.path)}"
         return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}", None
     if answer == OK:
         return EXIT_OK, done, None
@@ -143,7 +143,7 @@ def _showing(
     fleet: FleetConfig, take: Callable[[Kept], Told], show: Callable[[list[Told]], int]
 ) -> int:
     """Show of each bot what `take` makes of what was written down of it, if anything was."""
-    up = f"watchkeeper orchestrate up {fleet.path}"
+    up = f"watchkeeper orchestrate up {typed(fleet.path)}"
     if not (fleet.run_dir / STATE).is_file():
         _complain(f"this fleet was never up: {up}")
         return EXIT_NOTHING_THERE
@@ -169,7 +169,9 @@ def logs(path: Path, bot: str, lines: int) -> int:
         if tail:
             sys.stdout.write(f"==> {name} <==\n{tail}\n")
     if not any(tails.values()):
-        _complain(f"{bot} has written nothing yet: watchkeeper orchestrate ps {path} shows why")
+        _complain(
+            f"{bot} has written nothing yet: watchkeeper orchestrate ps {typed(path)} shows why"
+        )
     return EXIT_OK
 
 
@@ -188,7 +190,7 @@ def _take_down(fleet: FleetConfig, timeout_s: float) -> bool:
 def _still_running(fleet: FleetConfig) -> str:
     """Say which bots run though all were ended: a person has started them, in their directories."""
     dirs = {spec.bot: spec.run_dir for spec in fleet.bots if holder(Path(spec.run_dir) / LOCK)}
-    stops = "; ".join(f"watchkeeper stop --run-dir {run_dir}" for run_dir in dirs.values())
+    stops = "; ".join(f"watchkeeper stop --run-dir {typed(Path(d))}" for d in dirs.values())
     return f"{' and '.join(dirs)} still runs, started by somebody else: {stops}" if dirs else ""
 
 

@@ -1,6 +1,8 @@
 import argparse
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 import cli
 from messages.values import OrderState
+from ops.run_dir import RunDir
 from persistence import ledger
 from tests.cli.runs import command
 
@@ -278,6 +281,23 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     )
 
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_what_a_person_is_told_to_type_can_be_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = tmp_path / "my run's"
+    start = ["start", "--run-dir", str(run_dir), "--max-events", "3", "--speed", "0"]
+    assert cli.main(start) == 0
+    with RunDir(run_dir):
+        assert cli.main(start) == 2
+    assert cli.main(["halt", str(run_dir)]) == 0
+
+    told = capsys.readouterr()
+    stop, resume = re.findall(r"watchkeeper ((?:stop|resume) [^)\n]*)", told.err + told.out)
+    assert cli.main(shlex.split(stop)) == 3
+    assert f"nothing to stop in {run_dir}: " in capsys.readouterr().err
+    assert cli.main(shlex.split(resume)) == 0
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
