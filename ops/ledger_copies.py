@@ -46,8 +46,12 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
 
     Raises:
         RunDirBusy: a process has the directory.
+        ConfigError: there is no such copy; no directory was made.
         LedgerUnavailable: nothing was changed; the text says why.
     """
+    if not lexists(copy) or copy.is_dir():
+        then = "the copy is named first, as in watchkeeper ledger restore FILE RUN_DIR"
+        raise ConfigError([f"there is no file {copy}: {then}"])
     with held_dir(run_dir, time.monotonic()) as place:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         aside = place.ledger.with_name(f"{LEDGER}.{_ASIDE}-{stamp}") if replace else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import cli
 from messages.errors import ConfigError
 from messages.lineage import ACCEPTED, COPIED
 from messages.stops import Stop, StopState
@@ -28,6 +29,20 @@ def note(run_dir: Path, name: str) -> str | None:
         return ledger.note(name)
     finally:
         ledger.close()
+
+
+@pytest.mark.parametrize("copy", ["run", "copy.db"])
+def test_without_a_copy_nothing_is_made_that_looks_like_a_run(
+    tmp_path: Path, copy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the two are named in the order of `backup`: "newest run" is whose lock is newest."""
+    (tmp_path / "run").mkdir()
+
+    assert cli.main(["ledger", "restore", str(tmp_path / copy), str(tmp_path / "other")]) == 2
+
+    said = capsys.readouterr().err
+    assert f"there is no file {tmp_path / copy}: the copy is named first" in said
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.slow
