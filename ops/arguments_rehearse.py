@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, count, port, seed, speed
+from ops.arguments_shared import add_command, count, port, seed, speed_or_none
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -23,9 +23,8 @@ def _add_venue(commands: "Commands") -> None:
     venue.add_argument("--state", type=Path, metavar="FILE", help="outlives a restart, and a kill")
     whose = "whose API is played (binance)"
     venue.add_argument("--profile", choices=("binance", "okx"), default="binance", help=whose)
-    venue.add_argument(
-        "--speed", type=speed, default=1.0, metavar="X", help="market seconds per second"
-    )
+    how = "market seconds per second; with 0 it stands until it is advanced"
+    venue.add_argument("--speed", type=speed_or_none, default=1.0, metavar="X", help=how)
     venue.add_argument(
         "--candles", type=Path, metavar="FILE", help="a recording that the first symbol follows"
     )

@@ -127,8 +127,17 @@ def seconds(text: str) -> float:
 
 def speed(text: str) -> float:
     """Read how many seconds of a market pass in one; 0 is as many as can be."""
+    return _speed(text, "as fast as possible")
+
+
+def speed_or_none(text: str) -> float:
+    """Read the same of a market that stands by 0, until it is told to go on."""
+    return _speed(text, "where it stands until it is advanced")
+
+
+def _speed(text: str, zero: str) -> float:
     if (number := _number(text)) and not SLOWEST <= number <= FASTEST:
-        allowed = f"neither 0, as fast as possible, nor {SLOWEST} to {FASTEST}"
+        allowed = f"neither 0, {zero}, nor {SLOWEST} to {FASTEST}"
         raise argparse.ArgumentTypeError(f"{_shown(text)} is {allowed}")
     return number
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group
 from rich.live import Live
 from rich.panel import Panel as Box
 from rich.table import Table
@@ -28,6 +28,19 @@ _COLOURS = {"running": "green", "backoff": "yellow", "starting": "yellow", "reco
 _PROOF = {True: "bold green", False: "bold red", None: "yellow"}
 
 
+class _Screen(Console):
+    """Leaves room at the end of each line for the `^C` that a terminal shows where the cursor is.
+
+    It would go on in the next line, and what is to be wiped out would be counted from there.
+    """
+
+    @property
+    def options(self) -> ConsoleOptions:
+        """What the terminal has, less that."""
+        whole = super().options
+        return whole.update_width(max(whole.max_width - len("^C"), 1))
+
+
 class Panel:
     """Redrawn twice a second from a health snapshot; see `ops.narrator.Narrator`."""
 
@@ -39,7 +52,7 @@ class Panel:
         self._orders: dict[str, OrderUpdate] = {}
         self._story: deque[str] = deque(maxlen=4)
         # What a venue or an error says may look like markup, and be none.
-        self._console = Console(markup=False, emoji=False, highlight=False)
+        self._console = _Screen(markup=False, emoji=False, highlight=False)
         self._live: Live | None = None
         self._ticks = 0
         self._equity = PaperEquity(config)
@@ -173,9 +186,11 @@ class Panel:
 def _headline(config: Config) -> str:
     symbols = ", ".join(config.feed.symbols)
     if config.feed.type is FeedType.DEMO:
+        speed = config.feed.speed
+        how = f"{speed:g} times as fast as real" if speed else "as fast as this machine can"
         return (
-            f"Demo: a generated market ({symbols}, {config.feed.speed:g} times as fast as real) "
-            "on a paper venue. No edge claimed, nothing leaves this machine. Ctrl-C stops it."
+            f"Demo: a generated market ({symbols}, {how}) on a paper venue. "
+            "No edge claimed, nothing leaves this machine. Ctrl-C stops it."
         )
     return f"{config.name}: {config.feed.type} {symbols} on a {config.venue.type} venue."
 

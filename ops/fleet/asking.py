@@ -190,7 +190,7 @@ def _take_down(fleet: FleetConfig, timeout_s: float) -> bool:
 def _still_running(fleet: FleetConfig) -> str:
     """Say which bots run though all were ended: a person has started them, in their directories."""
     dirs = {spec.bot: spec.run_dir for spec in fleet.bots if holder(Path(spec.run_dir) / LOCK)}
-    stops = "; ".join(f"watchkeeper stop --run-dir {typed(Path(d))}" for d in dirs.values())
+    stops = "; ".join(f"watchkeeper stop --run-dir {typed(d)}" for d in dirs.values())
     return f"{' and '.join(dirs)} still runs, started by somebody else: {stops}" if dirs else ""
 
 

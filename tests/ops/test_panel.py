@@ -21,7 +21,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.values import OrderState
 from ops.config import demo_config
-from ops.panel import Panel, _tree
+from ops.panel import Panel, _headline, _tree
 from tests.cli.runs import ROOT
 from tests.ops.test_order_log import update
 
@@ -172,3 +172,22 @@ def test_nothing_that_is_higher_than_the_screen_is_left_on_it(tmp_path: Path) ->
     frames = re.split(r"(?:\x1b\[1A\x1b\[2K)+|\r\x1b\[2K", told[: told.index("Ended: ")])
     assert len(frames) > 2
     assert max(frame.count("\n") for frame in frames) < 24
+
+
+@pytest.mark.slow
+def test_a_line_of_it_has_room_for_what_the_terminal_says_of_ctrl_c(tmp_path: Path) -> None:
+    """It stands where the cursor does, at the end of the last line, and moves it."""
+    told = on_a_terminal(tmp_path / "run", {})
+
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told[: told.index("Ended: ")])
+    lines = drawn.encode("latin-1").decode().replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) == 80 - len("^C")
+
+
+@pytest.mark.parametrize(
+    ("speed", "how"), [(600, "600 times as fast as real"), (0, "as fast as this machine can")]
+)
+def test_the_demo_says_how_fast_it_is(speed: float, how: str) -> None:
+    config = demo_config({"feed.speed": speed})
+
+    assert f"(BTC/USDT, {how}) on a paper venue" in _headline(config)

@@ -134,7 +134,7 @@ def test_what_it_prints_of_a_configuration_is_written_to_a_new_file(tmp_path: Pa
         (("--balance", "USDT"), "--balance: USDT is not like USDT=1000"),
         (("--candles", "nowhere.csv"), "nowhere.csv"),
         (("--state", "no/folder/x.db"), "no/folder/x.db: cannot be used as a state file"),
-        (("--speed", "-1"), "neither 0, as fast as possible, nor"),
+        (("--speed", "-1"), "-1 is neither 0, where it stands until it is advanced, nor 0.001"),
         (("--port", "70000"), "'70000' is not a port"),
     ],
 )
