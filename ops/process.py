@@ -42,7 +42,7 @@ from ops.narrator import Narrator, narrator_for
 from ops.operator_control import OperatorControl
 from ops.options import StartOptions
 from ops.order_log import OrderLog
-from ops.run_config import config_for
+from ops.run_config import config_for, placed
 from ops.run_dir import RunDir
 from ops.run_files import CONTROL_SOCKET, STATUS
 from ops.run_state import NO_ACCOUNT
@@ -70,7 +70,7 @@ def run_bot(options: StartOptions) -> int:
     Raises:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
-    config = config_for(options)
+    config = placed(config_for(options), options)
     tell_doubts(config)
     if config.feed.type is FeedType.REPLAY:
         from ops.backtest_config import check_served  # which others can start without

@@ -4,6 +4,8 @@ import re
 import time
 from pathlib import Path
 
+import msgspec
+
 import strategies
 from messages.errors import ConfigError
 from ops.config import Config, IdempotencyBackend, demo_config, live_config, load
@@ -30,6 +32,28 @@ def config_for(options: StartOptions) -> Config:
     check_window(config)
     take_secret_files(secret_variables(config))
     return config
+
+
+def placed(config: Config, options: StartOptions) -> Config:
+    """Give a demo that names no run directory one that no other has, of this very second even."""
+    if any((options.config_path, options.exchange, options.run_dir)):
+        return config
+    return msgspec.structs.replace(config, run_dir=_made_anew(config.run_dir))
+
+
+def _made_anew(first: Path) -> Path:
+    """Make it, or the first numbered one that is not there: who makes it has it to himself."""
+    place, number = first, 1
+    while True:
+        try:
+            place.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            number += 1
+            place = first.with_name(f"{first.name}-{number}")
+        except OSError:
+            return place  # what is wrong with it is told as of any other
+        else:
+            return place
 
 
 def _config(options: StartOptions) -> Config:
