@@ -14,5 +14,7 @@ EXIT_TAKEN_OVER = 75
 """Another process trades the account; sysexits.h's EX_TEMPFAIL."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C, as a shell says it."""
+IN_ORDER = (EXIT_OK, EXIT_INTERRUPTED)
+"""Of a run that was not killed, nor gave up, nor left anything undone; Ctrl-C is `stop`."""
 EXIT_UNREAD = 141
 """What a shell says of a process that a broken pipe has ended: its result is not known."""

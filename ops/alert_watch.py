@@ -17,7 +17,7 @@ import msgspec
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
 from messages.errors import ConfigError
-from messages.exit_codes import EXIT_FAILED, EXIT_OK
+from messages.exit_codes import EXIT_FAILED, EXIT_OK, IN_ORDER
 from messages.ids import NS_PER_S, TimestampNs
 from ops.alert_addresses import addresses, shown
 from ops.alert_outbox import Outbox, Post, close_all
@@ -162,7 +162,7 @@ def recovered(seen: Mapping[str, Any]) -> str:
 
 def _ended_in_order(seen: Mapping[str, Any]) -> bool:
     ended = seen.get("ended")
-    return isinstance(ended, Mapping) and ended.get("exit_code") in (0, 130)
+    return isinstance(ended, Mapping) and ended.get("exit_code") in IN_ORDER
 
 
 def _wrong(why: str) -> Condition:

@@ -27,7 +27,7 @@ def why_behind(state: RunState, ledger: LedgerReader) -> str:
         LedgerUnavailable: the ledger cannot be read.
     """
     if not state.ended_in_order:
-        return "the run lives or was killed: the summary may be behind"
+        return "the run lives, or did not end in order: the summary may be behind"
     if state.ended_at_ns is not None and newest_step_ns(ledger) > state.ended_at_ns:
         return "orders moved without a process since its end: the summary is behind"
     return ""

@@ -43,7 +43,7 @@ class MetricsAudit:
         if "stages" not in self._summary or "started_at_ns" not in self._summary:
             self.stages.note = held_none(self._summary)
         elif not self._state.ended_in_order:
-            self.stages.note = "the run lives or was killed: some may be on their way"
+            self.stages.note = "the run lives, or did not end in order: some may be on their way"
         elif self._was_restarted():
             self.stages.note = "the executor was restarted: it judged some decisions twice"
         elif self._number("stages", "claim", "count") is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from messages.exit_codes import IN_ORDER
 from ops.client import NoAnswer
 from ops.health_text import dropped_lines, duration, moment, render
 from ops.run_files import LEDGER, LOCK, STATUS, no_run
@@ -119,7 +120,7 @@ def _is_halted(last: Snapshot) -> bool:
 
 def _ended_well(last: Snapshot) -> bool:
     ended = last.get("ended")
-    return isinstance(ended, Mapping) and ended.get("exit_code") == 0
+    return isinstance(ended, Mapping) and ended.get("exit_code") in IN_ORDER
 
 
 def _when(ts_ns: object) -> str:

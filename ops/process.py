@@ -19,7 +19,7 @@ from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime, wake_on_time
 from messages.account import AcceptAccount
 from messages.errors import ConfigError
-from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, IN_ORDER
 from messages.ids import NS_PER_MS, ActorPath
 from messages.lifecycle import ActorState, Exit, HaltTrading
 from ops.alert_addresses import addresses
@@ -231,7 +231,7 @@ class _Run:
         late = LateAlerts(self.system, *metric_writers(self.config, self.run_dir))
         if late.begin():
             self.alerts.tell = late.tell
-        if self.code not in (EXIT_OK, EXIT_INTERRUPTED):
+        if self.code not in IN_ORDER:
             how = f"{self._reason()} (exit code {self.code})"
             self.alerts.happened("gone", f"process {os.getpid()} ends: {how}")
         self.alerts.close(self.snapshots.take)
@@ -281,11 +281,11 @@ class _Run:
         self.halted = self._halted()  # an executor that halted is stopped afterwards
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
+        self.halted = self.halted or self._halted()
         if self.signal == signal.SIGINT:
             return EXIT_INTERRUPTED
         if self._exhausted():
             return EXIT_EXHAUSTED
-        self.halted = self.halted or self._halted()
         return EXIT_FAILED if self.halted else EXIT_OK
 
     def _exhausted(self) -> str:
@@ -309,7 +309,8 @@ class _Run:
         if self._mistake:
             return f"a mistake of watchkeeper's own: {self._mistake}"
         if self.signal:
-            return f"stopped by {signal.Signals(self.signal).name}"
+            told = f"stopped by {signal.Signals(self.signal).name}"
+            return f"{told}; halted: {self.halted}" if self.halted else told
         if code == EXIT_EXHAUSTED:
             why = self._exhausted() or "see health"
             return self._unstarted or f"supervision exhausted: {why}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from messages.exit_codes import IN_ORDER
 from ops.client import NoAnswer, ask
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, STATUS
 
@@ -40,7 +41,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ended_in_order(self) -> bool:
         """Whether its last process left after everything was written."""
-        return not self.is_alive and self.exit_code == 0
+        return not self.is_alive and self.exit_code in IN_ORDER
 
 
 def run_state(run_dir: Path) -> RunState:

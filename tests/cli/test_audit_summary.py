@@ -38,6 +38,17 @@ def test_stages_that_are_not_those_of_the_decisions_are_caught(
     assert "stages" in differing(ask("audit", copied_run, code=1))
 
 
+def test_a_run_that_ctrl_c_ended_is_held_to_all_of_it(copied_run: Path, ask: Ask) -> None:
+    last = copied_run / "status.json"
+    status = json.loads(last.read_bytes())
+    ended = {**status["ended"], "reason": "stopped by SIGINT", "exit_code": 130}
+    last.write_text(json.dumps({**status, "ended": ended}))
+    file = copied_run / "metrics_summary.json"
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "dupes_filtered": 7}))
+
+    assert "stages" in differing(ask("audit", copied_run, code=1))
+
+
 @pytest.mark.parametrize("left", [b"", b'{"run_totals": {"ord', b"[]", b"\xff"])
 def test_a_summary_that_cannot_be_read_is_said_to_be_none(
     copied_run: Path, ask: Ask, left: bytes

@@ -228,11 +228,12 @@ def left_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str], status: obje
     return capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("by", "code"), [("SIGTERM", 0), ("SIGINT", 130)])
 def test_a_process_that_ended_in_order_is_told_from_a_killed_one(
-    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, snapshot: Make, by: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at_ns = time.time_ns()
-    ended = {"at_ns": at_ns, "reason": "stopped by SIGTERM", "exit_code": 0}
+    ended = {"at_ns": at_ns, "reason": f"stopped by {by}", "exit_code": code}
 
     assert "process 812 (btc-sma) ended in order at " in left_behind(
         tmp_path, capsys, snapshot(ended=ended)

@@ -46,6 +46,19 @@ def test_a_signal_ends_the_wait(run: _Run) -> None:
     assert run._reason() == "stopped by SIGTERM"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
+def test_what_was_left_undone_is_told_whoever_stopped_it(
+    run: _Run, number: signal.Signals, code: int
+) -> None:
+    run._on_signal(number, None)
+    run.system.board.unfinished = "the ledger is away: 3 decisions are not written"
+
+    run.code = run._stop()
+
+    said = f"stopped by {number.name}; halted: the ledger is away: 3 decisions are not written"
+    assert (run.code, run._reason()) == (code, said)
+
+
 def test_a_second_signal_leaves_at_once(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     monkeypatch.setattr(os, "_exit", left.append)
