@@ -31,7 +31,7 @@ class NoAnswer(ConnectionError):
 def unanswered(run_dir: Path, problem: NoAnswer, unknown: str, then: str) -> str:
     """Say of a process that is there, and silent, what is not known now, and what to do."""
     if isinstance(problem.__cause__, PermissionError):
-        then = "do it as the user that the process is of"
+        return f"the process of {run_dir} was not asked, so {unknown} ({problem})"
     return f"the process of {run_dir} does not answer ({problem}): {unknown}; {then}"
 
 
@@ -73,6 +73,9 @@ def _asked(
         raise NoAnswer(f"no answer within {timeout_s:g} s", gone=False) from error
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
         raise NoAnswer("no process listens here", gone=True) from error
+    except PermissionError as error:
+        text = "permission denied: ask as the user that the process is of"
+        raise NoAnswer(text, gone=False) from error
     except (OSError, ValueError) as error:
         raise NoAnswer(f"no usable answer: {error}", gone=False) from error
     if not isinstance(reply, dict):

@@ -327,10 +327,15 @@ def test_a_run_of_another_user_is_not_to_be_killed_for_it(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("ops.client._connected", refuse)
+    assert cli.main(["health", str(tmp_path / "run")]) == 3
+    seen = capsys.readouterr().out
+    assert seen == "UNKNOWN  permission denied: ask as the user that the process is of\n"
+    assert cli.main(["stop", str(tmp_path / "run")]) == 3
+    assert "was not asked, so it is not known to stop" in capsys.readouterr().err
     assert cli.main(["halt", str(tmp_path / "run")]) == 3
 
     said = capsys.readouterr().err
-    assert "nothing is known to be halted; do it as the user that the process is of" in said
+    assert "was not asked, so nothing is known to be halted (permission denied: ask as the" in said
     assert "kill" not in said
 
 
