@@ -102,7 +102,8 @@ class Unharmed:
             with suppress(Exception):
                 give_up()
             logger.warning(
-                "nothing more is told on stdout: {}: {}; the run goes on, see `watchkeeper health`",
+                "nothing more is told on stdout: {}: {}; the run needs no reader, see `watchkeeper"
+                " health`",
                 type(error).__name__,
                 error,
             )
