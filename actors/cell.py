@@ -150,6 +150,11 @@ class Cell:
         return self.actor_class(**self.arguments)
 
     @property
+    def is_parked(self) -> bool:
+        """Whether its supervisor has halted it and no person has revived it since."""
+        return self.state is ActorState.HALTED and self.mailbox.closed == "halted"
+
+    @property
     def zombies(self) -> list[Incarnation]:
         """Incarnations that were given up while they executed, and still may."""
         return [life for life in self._abandoned if life.runs_on]

@@ -37,6 +37,8 @@ from messages.lifecycle import (
     WhichChildren,
 )
 
+_HALTED_WITH_IT = "halted with it"
+
 
 class Supervisor(Parent):
     """See the module. `on_event` is told of every exit, restart, hang and halt."""
@@ -46,14 +48,18 @@ class Supervisor(Parent):
     # ------------------------------------------------------------ the actor's life
 
     def started(self) -> None:
-        """Start every child in order; if one fails, stop those before it and fail."""
+        """Start every child in order; if one fails, stop those before it and fail.
+
+        One that is halted stays so: that this supervisor begins anew is no person's word.
+        """
         self._cell.restart_limit = self.spec.intensity.max_restarts
         self._cell.restarts_in_window = 0
         for spec in self.spec.children:
             child = Child(spec, self._cell_for(spec.name, spec), self._look_ns)
             child.window = RestartWindow(self.spec.intensity)
             self.children.append(child)
-        for child in self.children:
+        self._show_parked()
+        for child in [child for child in self.children if not child.cell.is_parked]:
             problem = self._launch(child)
             if problem and self.spec.tolerant_start:
                 self._tell("exited", child, f"{ExitReason.INIT_FAILED}: {problem}")
@@ -61,6 +67,13 @@ class Supervisor(Parent):
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
         self.ctx.every(self._look_ns, Supervise())
+
+    def _show_parked(self) -> None:
+        """Show that this branch is halted, where one child halts all."""
+        told = [child.cell.problem for child in self.children if child.cell.is_parked]
+        if told and not self.spec.intensity_per_child:
+            why = next((text for text in told if text != _HALTED_WITH_IT), _HALTED_WITH_IT)
+            self._cell.set_state(ActorState.HALTED, why)
 
     @property
     def _look_ns(self) -> int:
@@ -124,9 +137,10 @@ class Supervisor(Parent):
         self._schedule(child, now_ns)
 
     def _take_down_with(self, child: Child) -> list[Child]:
-        """Stop, last first, the living siblings that go down with `child`."""
+        """Stop, last first, the siblings that go down with `child`; none that is halted."""
         names = affected(self.spec.strategy, [c.name for c in self.children], child.name)
         others = [c for c in self.children if c.name in names and c is not child]
+        others = [c for c in others if not c.cell.is_parked]
         for other in reversed(others):
             self._terminate(other)
             other.waiting = other.spec.restart is not Restart.TEMPORARY
@@ -179,7 +193,7 @@ class Supervisor(Parent):
         alone = self.spec.intensity_per_child
         for parked in self._take_down([child] if alone else self.children):
             self.ctx.runtime.close(parked.cell, "halted")
-            parked.cell.set_state(ActorState.HALTED, why if parked is child else "halted with it")
+            parked.cell.set_state(ActorState.HALTED, why if parked is child else _HALTED_WITH_IT)
         if not alone:
             self._cell.set_state(ActorState.HALTED, why)
         self._tell("halted", child, why)

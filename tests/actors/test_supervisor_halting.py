@@ -114,6 +114,90 @@ def test_a_child_that_does_not_come_up_when_revived_stays_halted(
     assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
 
 
+def test_a_halted_child_stays_so_when_its_supervisor_begins_anew(
+    world: World, script: Script
+) -> None:
+    one = Intensity(max_restarts=1, window_s=60)
+    world.boot(
+        probe("before", script),
+        branch(
+            "mid",
+            probe("bad", script),
+            probe("good", script),
+            world=world,
+            intensity=one,
+            intensity_per_child=True,
+            on_exhausted=OnExhausted.HALT,
+        ),
+        strategy=Strategy.REST_FOR_ONE,
+    )
+    crash(world, "mid/bad")
+    world.address("mid/bad").tell(Raise())
+    world.settle(lambda: world.state("mid/bad") is ActorState.HALTED)
+    why = world.cell("mid/bad").problem
+
+    crash(world, "before")
+    world.until_running("mid/good", 2)
+
+    assert "bad" in world.names("mid")  # an answer: it is up, and all that it starts
+    assert (world.state("mid/bad"), world.cell("mid/bad").problem) == (ActorState.HALTED, why)
+    assert world.cell("mid/bad").epoch == 2
+    assert world.address("mid/bad").is_out
+    assert world.state("mid") is ActorState.RUNNING
+    assert world.ask("mid", RestartChild(child="bad")).state is ActorState.RUNNING
+
+
+def test_a_branch_that_is_halted_stays_so_when_its_supervisor_begins_anew(
+    world: World, script: Script
+) -> None:
+    none = Intensity(max_restarts=0, window_s=60)
+    world.boot(
+        probe("before", script),
+        branch(
+            "mid",
+            probe("a", script),
+            probe("b", script),
+            world=world,
+            intensity=none,
+            on_exhausted=OnExhausted.HALT,
+        ),
+        strategy=Strategy.REST_FOR_ONE,
+    )
+    world.address("mid/b").tell(Raise())
+    world.settle(lambda: world.state("mid") is ActorState.HALTED)
+    why = world.cell("mid").problem
+
+    crash(world, "before")
+    world.settle(lambda: world.cell("mid").epoch == 2)
+    world.settle(lambda: world.state("mid") is ActorState.HALTED)
+
+    assert world.cell("mid").problem == why
+    assert [child.state for child in world.children("mid")] == [ActorState.HALTED] * 2
+    assert [world.cell(path).epoch for path in ("mid/a", "mid/b")] == [1, 1]
+
+
+def test_who_is_halted_does_not_come_back_with_a_sibling_that_a_person_revived(
+    world: World, script: Script
+) -> None:
+    world.boot(
+        probe("a", script),
+        probe("b", script),
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=TWICE,
+        on_exhausted=OnExhausted.HALT,
+    )
+    crash(world, "a", 2)
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.root.state is ActorState.HALTED)
+    world.ask("root", RestartChild(child="a"))
+    epoch = world.cell("b").epoch
+
+    crash(world, "a")
+
+    assert world.names() == ["a", "b"]  # an answer: it has done what the crash asked for
+    assert (world.state("b"), world.cell("b").epoch) == (ActorState.HALTED, epoch)
+
+
 def test_missing_progress_is_told_once_until_there_is_some(timed: World, script: Script) -> None:
     class Works(Probe):
         def receive(self, message: Any) -> Any:
