@@ -25,7 +25,8 @@ F = TypeVar("F", bound=FeedConnection)
 GATE_S = 60.0
 _NO_WINDOW = 1 << 30
 KEPT_EVENTS = 16_384
-"""Live events that are held for a follower that is slow or away; more are lost and told."""
+"""Live events that are held for a follower that is slow or away; more are lost and told. The
+history comes on top: a strategy that wants twenty days of minutes is shown all of them."""
 
 
 def open_live(config: Config, feed_path: ActorPath, history: int) -> FeedConnection:
@@ -89,7 +90,7 @@ def live_feed(
         arguments={
             "connect": connector(config, feed_path, history, opened),
             "followers": followers,
-            "kept": LiveKept(_memory(config, followers, leaders)),
+            "kept": LiveKept(_memory(config, followers, history, leaders)),
             "metrics": metrics,
             "max_age_ns": _max_age_ns(config),
             "batch": config.feed.batch,
@@ -116,11 +117,11 @@ def _max_age_ns(config: Config) -> int | None:
 
 
 def _memory(
-    config: Config, followers: list[Address[Any]], leaders: Iterable[ActorPath]
+    config: Config, followers: list[Address[Any]], history: int, leaders: Iterable[ActorPath]
 ) -> LiveMemory:
     paths, leading = [one.path for one in followers], tuple(leaders)
     if config.feed.is_live:
-        return new_memory(paths, KEPT_EVENTS)
+        return new_memory(paths, KEPT_EVENTS + history * len(config.feed.symbols))
     window = 1 if leading else config.feed.window
     return new_memory(paths, KEPT_EVENTS + 2 * config.feed.window, window, leading)
 
