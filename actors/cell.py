@@ -7,12 +7,13 @@ from typing import Any
 
 from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
-from actors.error_text import Clean, said_by, sentence_of, trace_of
+from actors.error_text import Clean, sentence_of, trace_of
 from actors.hops import Hops
 from actors.mailbox import Mailbox
 from actors.mailbox_protocols import Timer
 from decisions.histogram import LatencyHistogram
 from messages.base import Message
+from messages.errors import said_by
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
 from messages.own_lines import line_of_stack
@@ -218,7 +219,8 @@ class Cell:
 
     def remember_error(self, error: BaseException) -> None:
         """Remember an error for health."""
-        notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
+        noted = getattr(error, "__notes__", ())
+        notes = " ".join(f"({note})" for note in noted) if isinstance(noted, list) else ""
         name = "" if isinstance(error, StartFailed) else f"{type(error).__name__}: "
         told = sentence_of(f"{name}{said_by(error)}", self.clean)
         if notes:  # whose line it is, where that is known

@@ -13,14 +13,6 @@ _CUT = "..."
 Clean = Callable[[str], str]
 
 
-def said_by(error: BaseException) -> str:
-    """Give its text, whatever it does when it is asked for it."""
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - an error may raise another
-        return "it cannot say what it is"
-
-
 def sentence_of(text: str, clean: Clean) -> str:
     """Give the first line; cleaned whole, then cut: a part of a secret would not be recognized."""
     line = writable(clean(text)).split("\n", 1)[0]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from actors.dead_letters import DeadLetter
-from actors.error_text import said_by, sentence_of
+from actors.error_text import sentence_of
 from decisions.histogram import LatencyHistogram
 from decisions.stages import (
     DROPPED,
@@ -22,6 +22,7 @@ from decisions.stages import (
     StageFold,
     StageRecord,
 )
+from messages.errors import said_by
 from messages.orders import MarketReports, OrderIntent, OrderReport
 
 CAPACITY = 32_768

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from actors.error_text import said_by, sentence_of
+from actors.error_text import sentence_of
+from messages.errors import said_by
 from messages.ids import ActorPath
 from messages.lifecycle import Inspect
 

@@ -221,3 +221,11 @@ class AskTimeout(ActorError, TimeoutError):
 
 class WouldDeadlock(ActorError):
     """The ask closes a ring of waiting actors; nothing was sent."""
+
+
+def said_by(error: BaseException) -> str:
+    """Give what an error says; a person's own may fail at that too, and is one all the same."""
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001 - whatever its own code raises
+        return f"(it cannot be told: {type(failure).__name__})"

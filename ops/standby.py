@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from actors.error_text import said_by, sentence_of
+from actors.error_text import sentence_of
 from actors.log import logger
 from exchanges.ccxt_client import import_ccxt
-from messages.errors import WatchkeeperError
+from messages.errors import WatchkeeperError, said_by
 from messages.ids import TimestampNs
 from messages.market import Candle, FeedPhase, MarketBatch
 from ops.config import Config, FeedType, IdempotencyBackend

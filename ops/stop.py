@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.client import NoAnswer, ask, unanswered, who
+from ops.client import NoAnswer, ask, who
 from ops.run_files import CONTROL_SOCKET
 
 _ANSWER_S = 5.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from messages.errors import ConfigError
+from messages.errors import ConfigError, said_by
 from messages.ids import Symbol
 from messages.learning import learn
 from messages.own_lines import line_of
@@ -135,7 +135,7 @@ def build(
         strategy.__init__(values, symbol, order_notional, instrument)
     except (Exception, SystemExit) as error:  # a user's code may raise anything, and may exit
         where = line_of(error, str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
-        text = f"{uses} could not be made: {type(error).__name__}: {error}"
+        text = f"{uses} could not be made: {type(error).__name__}: {said_by(error)}"
         raise ConfigError([text + (f" ({where})" if where else "")]) from error
     problems = declared_problems(strategy, uses) + handler_problems(strategy, uses)
     if problems:

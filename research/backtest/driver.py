@@ -13,7 +13,7 @@ from decisions.strategy import (
 )
 from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block
-from messages.errors import ConfigError
+from messages.errors import ConfigError, said_by
 from messages.ids import AccountId, ActorPath, TimestampNs
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
@@ -166,7 +166,7 @@ class Driver:
 
     def _failed(self, where: str, error: BaseException) -> ConfigError:
         line = self._run.line_of(error)
-        said = f"{f' ({line})' if line else ''}: {type(error).__name__}: {error}"
+        said = f"{f' ({line})' if line else ''}: {type(error).__name__}: {said_by(error)}"
         return ConfigError([f"strategy {self.id} failed {where}{said}"])
 
 

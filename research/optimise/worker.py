@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
-from messages.errors import WatchkeeperError
+from messages.errors import WatchkeeperError, said_by
 from messages.own_lines import line_of
 from messages.patience import Hung, Patience
 from research.backtest.own_code import OwnCode
@@ -129,7 +129,7 @@ def _reason(work: Work, error: BaseException) -> str:
     files = [uses_of(one)[0].partition(":")[0] for one in work.plan.strategies]
     lines = (line_of(error, file) for file in files if file.endswith(".py"))
     where = next(filter(None, lines), "") or _last_line(error)
-    return f"{type(error).__name__}: {error} ({where})"
+    return f"{type(error).__name__}: {said_by(error)} ({where})"
 
 
 def _last_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from decisions.strategy import MOST_TRIES, StrategyMemory, StrategyRun
 from decisions.strategy_record import memory_in
-from messages.errors import CodecError, ConfigError
+from messages.errors import CodecError, ConfigError, said_by
 from messages.ids import TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import CancelIntent, Intent, MarketRules, OrderIntent, OrderUpdate
@@ -263,7 +263,7 @@ class Line:
             raise self._not_made(error)
         memory = run.memory
         where = run.line_of(error)
-        text = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
+        text = f"{type(error).__name__}: {said_by(error)}" + (f" ({where})" if where else "")
         if showing.is_sure and memory.tries < MOST_TRIES:
             state = self._life.state()
             showing.odd.append(Odd(memory.next_index, None, None, None, text, state))
@@ -272,8 +272,8 @@ class Line:
     def _not_made(self, error: BaseException) -> BaseException:
         if isinstance(error, ConfigError):
             return error
-        text = f"strategy {self._settings.id} could not be made: {type(error).__name__}: {error}"
-        return ConfigError([text])
+        said = f"{type(error).__name__}: {said_by(error)}"
+        return ConfigError([f"strategy {self._settings.id} could not be made: {said}"])
 
     def _hung(self, showing: Showing, taken: Taken, error: Hung) -> None:
         """Do not as its actor would, which takes its time once more for each event: leave it."""
