@@ -5,7 +5,7 @@ What comes out of them is what `on_candle` would have decided.
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any
 
 from decisions.strategy_memory import StrategyMemory
@@ -65,13 +65,14 @@ class Doorway:
 
         Raises:
             Exception: whatever the strategy raises; the door stays shut then.
+            TypeError: it came to what is no whole number.
             ValueError: it came to a place that is none.
         """
         memory = self._memory
         if memory.trying == memory.next_index:
             return place
         memory.at_door = True
-        reached = self._door(closes, place)
+        reached = index(self._door(closes, place))  # numpy's own cannot be written down
         if not place <= reached <= len(closes):
             raise ValueError(f"pass_closes went from {place} to {reached} of {len(closes)} closes")
         memory.at_door = False

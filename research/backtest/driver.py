@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from operator import index
 from typing import cast
 
 from decisions.strategy import (
@@ -140,7 +141,7 @@ class Driver:
         if door is None or at >= len(closes):
             return at
         try:
-            reached = door(closes, at)
+            reached = index(door(closes, at))
         except _RAISED as error:
             raise self._failed("in pass_closes", error) from error
         if not at <= reached <= len(closes):

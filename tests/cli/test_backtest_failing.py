@@ -31,6 +31,15 @@ from tests.cli.backtesting import BUYS, backtest_of
             "def snapshot(self): return 'text'\n    def restore(self, data): pass" + BUYS,
             r"TypeError: snapshot\(\) gave a str",
         ),
+        (
+            "def pass_closes(self, *_): return 1.0\n    def on_candle(self, *_): ...",
+            r"in pass_closes: TypeError: 'float'",
+        ),
+        (
+            "class Mute(Exception):\n        __str__ = lambda self: self.nothing\n"
+            "    def on_candle(self, *_): raise self.Mute",
+            r"\(mine.py:\d+, in on_candle\): Mute: \(it cannot be told: AttributeError\)",
+        ),
     ],
 )
 def test_a_strategy_that_raises_is_a_sentence_with_its_line(

@@ -364,7 +364,9 @@ def raising(closes: Sequence[float], start: int) -> int:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("door", [raising, lambda closes, start: len(closes) + 1, lambda *_: -1])
+@pytest.mark.parametrize(
+    "door", [raising, lambda closes, start: len(closes) + 1, lambda *_: -1, lambda *_: 3.0]
+)
 def test_a_fast_door_that_fails_stays_shut_and_no_event_is_lost(
     door: Callable[[Sequence[float], int], int],
 ) -> None:
@@ -380,7 +382,7 @@ def test_a_fast_door_that_fails_stays_shut_and_no_event_is_lost(
 
     events = tuple(candle(100 + place, place) for place in range(40))
     batch = MarketBatch(feed=FEED, first_index=0, events=events)
-    with pytest.raises((ZeroDivisionError, ValueError)):
+    with pytest.raises((ZeroDivisionError, ValueError, TypeError)):
         list(incarnation().take_batch(batch, lambda: CREATED))
     assert memory.next_index == 0
 
