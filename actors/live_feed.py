@@ -159,7 +159,8 @@ class LiveFeedActor(Actor):
                 self.ctx.progress()
             case Tick():
                 for address in self._followers.values():
-                    self.ctx.tell(address, what)
+                    if not address.is_out:  # nobody misses it there
+                        self.ctx.tell(address, what)
                 self.ctx.progress()
             case Candle() | Trade():
                 self._take(what)

@@ -73,19 +73,37 @@ def test_age_is_measured_on_the_exchanges_clock(open_desk: Callable[..., Desk]) 
     assert not desk.seen.of(MarketBatch)[0].is_history
 
 
-def test_ticks_go_to_every_follower_as_they_are(open_desk: Callable[..., Desk]) -> None:
-    desk = open_desk()
-    tick = Tick(
+def tick_at(ns: int) -> Tick:
+    return Tick(
         symbol=BTC,
         bid_price=Decimal(1),
         ask_price=Decimal(2),
-        ts_event_ns=TimestampNs(1),
-        ts_received_ns=TimestampNs(2),
+        ts_event_ns=TimestampNs(ns),
+        ts_received_ns=TimestampNs(ns + 1),
     )
+
+
+def test_ticks_go_to_every_follower_as_they_are(open_desk: Callable[..., Desk]) -> None:
+    desk, tick = open_desk(), tick_at(1)
 
     desk.line().tell(tick)
 
     desk.seen.until(lambda: desk.seen.of(Tick) == [tick])
+
+
+def test_ticks_do_not_go_to_who_is_halted_and_are_no_lost_messages(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    follower = desk.runtime.cell("follower")
+    desk.runtime.close(follower, "halted")
+
+    for number in range(5):
+        desk.line().tell(tick_at(number))
+    desk.line().tell(desk.state(FeedPhase.LIVE))
+    desk.told.until(lambda: bool(desk.told.of(FeedState)))
+
+    assert desk.runtime.dead_letters.count(follower.path) == 0
 
 
 def test_while_the_market_is_not_live_health_says_why(open_desk: Callable[..., Desk]) -> None:
