@@ -30,7 +30,7 @@ class LiveBuffer(msgspec.Struct, kw_only=True):
     warm_until_ns: dict[Symbol, TimestampNs] = {}
     """Events up to here happened before the run."""
     dropped_from_ns: TimestampNs | None = None
-    """When the first event happened that was dropped and not told of as a gap."""
+    """When the first event happened that was dropped and that somebody may not have had yet."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "LiveBuffer":
         """Copy the row of events and not each, for none changes; of one moment, see `base`."""
@@ -63,6 +63,8 @@ class LiveBuffer(msgspec.Struct, kw_only=True):
 
     def forget(self, below: int) -> None:
         """Let go of what everybody has finished."""
+        if below >= self.base:
+            self.dropped_from_ns = None  # all have come past what was dropped
         for _ in range(min(below - self.base, len(self.events))):
             self.events.popleft()
             self.base += 1

@@ -61,6 +61,19 @@ def test_what_does_not_fit_is_lost_oldest_first_and_counted_for_whoever_needed_i
     assert buffer.dropped_from_ns == candle(0).ts_event_ns
 
 
+def test_what_is_lost_later_is_no_part_of_what_all_have_come_past() -> None:
+    buffer = buffer_of(10, capacity=4)
+    buffer.forget(5)
+    assert buffer.dropped_from_ns == candle(0).ts_event_ns, "somebody has not had 5"
+
+    buffer.forget(8)
+    for number in range(10, 14):
+        buffer.add(candle(number))
+
+    assert buffer.base == 10
+    assert buffer.dropped_from_ns == candle(8).ts_event_ns
+
+
 def test_history_and_what_is_too_old_come_in_pieces_of_their_own() -> None:
     buffer = LiveBuffer(capacity=100)
     buffer.add_history([candle(0), candle(1)])
