@@ -301,7 +301,7 @@ class Actor(pykka.ThreadingActor):
     def _not_handled(self) -> None:
         """Fenced with a message in hand, and perhaps an asker: the next incarnation's."""
         if self._inbox.current is not FENCED:
-            self._cell.mailbox.hand_on(self._inbox.detach())
+            self._cell.mailbox.hand_on(self._inbox.part_with())
         self._life.reading = False
         self.let_go()
 

@@ -54,6 +54,12 @@ class Inbox:
         held.reply_to = None
         return self.current
 
+    def part_with(self) -> Envelope:
+        """Give up the message in hand, for somebody else to handle and to answer."""
+        held = self.detach()
+        self.current = FENCED
+        return held
+
     def fail(self, error: Exception) -> None:
         """Answer whoever asked the message in hand: its incarnation was given up."""
         reply_to, self.current.reply_to = self.current.reply_to, None

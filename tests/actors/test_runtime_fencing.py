@@ -1,11 +1,13 @@
 """Hung actors are replaced; what the abandoned thread does later is void."""
 
+import threading
 from typing import Any
 
 import pykka
 import pytest
 
 from actors.cell import Cell
+from actors.envelope import Envelope
 from decisions.supervisor import Strategy
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, InjectHang, Ping
@@ -157,6 +159,28 @@ def test_who_is_given_up_with_its_stop_in_hand_lets_go(
 
     world.settle(lambda: script.lives[1:] != [])
     assert script.lives == ["start a", "let go"]
+
+
+def test_a_question_that_is_handed_on_is_answered_by_who_handles_it(
+    threads: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, others = threads.solo("a", script), list[threading.Thread]()
+    take = cell.mailbox.take
+
+    def given_up_with_it(reader: Any) -> Envelope:
+        envelope = take(reader)
+        if isinstance(envelope.message, Note) and not others:
+            others.append(threading.Thread(target=threads.runtime.start, args=(cell,)))
+            others[0].start()
+            threads.settle(lambda: reader.fenced)
+        return envelope
+
+    monkeypatch.setattr(cell.mailbox, "take", given_up_with_it)
+    threads.ask("a", Ping())  # from now on it waits where it is given up
+
+    assert threads.ask("a", Note(text="asked")) == ("asked", 2)
+    assert script.notes == ["asked"]
+    others[0].join()
 
 
 def test_a_stop_that_came_too_late_does_not_stop_the_next_incarnation(
