@@ -124,7 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def program() -> NoReturn:
     """Be a process of its own: `main`, and the end of it.
 
-    What cannot be told on stderr ends nothing.
+    What cannot be told on stderr ends nothing. A thread that a strategy has started does not keep
+    it from ending.
 
     `health`, which probes run every few seconds, leaves out what Python does at its end: freeing
     each object one by one is a sixth of its processor time, and it has opened nothing that is
@@ -133,7 +134,12 @@ def program() -> NoReturn:
     _open_what_is_closed()
     take_streams()
     forget_no_size()
-    code = main()
+    code = 1  # Python's own, of an error that is no sentence
+    try:
+        code = main()
+    finally:
+        if "threading" in sys.modules and sys.argv[1:2] != ["health"]:
+            import_module("ops.held_up").end_in_time(code)
     if sys.argv[1:2] == ["health"]:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):  # nobody reads it any more
