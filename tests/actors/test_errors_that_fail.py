@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from actors.step_runtime import StepRuntime
 from messages.errors import ActorCrashed
 from messages.lifecycle import ExitReason, Inspect
 from tests.actors.support import ERRORS, End, Note, Probe, Raise, Script, World, probe
@@ -105,8 +104,9 @@ def test_in_what_an_actor_says_of_itself_it_kills_nobody(
     assert world.cell("a").epoch == 1
 
 
-def test_where_what_messages_go_through_is_noted_too(script: Script, kind: str) -> None:
-    world = World(StepRuntime())
+def test_where_what_messages_go_through_is_noted_too(
+    world: World, script: Script, kind: str
+) -> None:
     world.runtime.note_hops(1)
     world.boot(probe("a", script))
 
@@ -116,4 +116,3 @@ def test_where_what_messages_go_through_is_noted_too(script: Script, kind: str) 
     hops = world.cell("a").hops
     assert hops is not None
     assert next(iter(hops.take())).reason == TOLD[kind]
-    world.close()
