@@ -138,13 +138,16 @@ class Supervisor(Parent):
 
     def _take_down_with(self, child: Child) -> list[Child]:
         """Stop, last first, the siblings that go down with `child`; none that is halted."""
-        names = affected(self.spec.strategy, [c.name for c in self.children], child.name)
-        others = [c for c in self.children if c.name in names and c is not child]
-        others = [c for c in others if not c.cell.is_parked]
+        others = [c for c in self._with(child) if c is not child and not c.cell.is_parked]
         for other in reversed(others):
             self._terminate(other)
             other.waiting = other.spec.restart is not Restart.TEMPORARY
         return others
+
+    def _with(self, child: Child) -> list[Child]:
+        """Give who goes down and comes back with `child`, itself included, in start order."""
+        names = affected(self.spec.strategy, [c.name for c in self.children], child.name)
+        return [c for c in self.children if c.name in names]
 
     def _schedule(self, child: Child, now_ns: int) -> None:
         lived_ns = now_ns - child.started_ns
@@ -168,8 +171,7 @@ class Supervisor(Parent):
         first = next((c for c in self.children if c.cell.path == retry.child), None)
         if first is None or first.retry is not retry:
             return
-        names = affected(self.spec.strategy, [c.name for c in self.children], first.name)
-        for child in [c for c in self.children if c.name in names and c.waiting]:
+        for child in [c for c in self._with(first) if c.waiting]:
             problem = self._launch(child, restarted=True)
             if problem:
                 notice = self._notice_of(child, problem)
@@ -290,9 +292,14 @@ class Supervisor(Parent):
         return self._info(child)
 
     def _terminate_by_name(self, name: str) -> None:
+        """Stop it; who went down with it, and waits for its restart, comes back without it."""
         child = self._find(name)
+        was_first = child.retry is not None
         self._terminate(child)
+        behind = next((c for c in self._with(child) if c.waiting), None)
         self._part_with(child)
+        if was_first and behind is not None:
+            self._schedule(behind, self.ctx.monotonic_ns())
 
     def _delete(self, name: str) -> None:
         child = self._find(name)

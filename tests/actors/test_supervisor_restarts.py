@@ -4,7 +4,7 @@ import pytest
 
 from decisions.supervisor import Backoff, Intensity, OnExhausted, Restart, Strategy
 from messages.ids import NS_PER_S
-from messages.lifecycle import ActorState, ExitReason
+from messages.lifecycle import ActorState, ExitReason, RestartChild, TerminateChild
 from tests.actors.crashes import TWICE, crash
 from tests.actors.support import SLOW_RETRY, Note, Raise, Script, World, branch, probe
 
@@ -189,3 +189,23 @@ def test_a_later_sibling_never_starts_before_the_one_it_waits_for(
             "start c",
         ]
         timed.pass_time(2000)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.REST_FOR_ONE, Strategy.ONE_FOR_ALL])
+def test_who_waits_for_one_that_a_person_takes_out_comes_back_without_it(
+    timed: World, script: Script, strategy: Strategy
+) -> None:
+    timed.boot(
+        *(probe(n, script) for n in "abc"),
+        strategy=strategy,
+        backoff=Backoff(min_ms=1000, max_ms=1000),
+    )
+    timed.address("a").tell(Raise())
+    timed.settle(lambda: timed.cell("a").state is ActorState.BACKOFF)
+
+    timed.ask("root", TerminateChild(child="a"))
+    timed.until_running("b", 2)
+    timed.until_running("c", 2)
+
+    assert timed.cell("a").epoch == 1
+    assert timed.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
