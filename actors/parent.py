@@ -87,6 +87,7 @@ class Parent(Actor):
         """
         if self.ctx.fenced:
             return
+        self._cell.ends_for_good |= for_good  # whoever watches is to know why its rounds end
         for child in self._take_down(self.children, for_good=for_good):
             if self._is_dynamic or self._cell.supervisor is None:
                 self.ctx.runtime.close(child.cell, "stopped")

@@ -79,6 +79,8 @@ class Heart:
         """Tell once; called on the thread of this."""
         if not self._address:
             return
+        if self._root.ends_for_good and not self._is_stopping:
+            self.stopping()  # nobody asked for it: the market has ended, or the root gives up
         if self._feeds and self.is_alive:
             self._notify("WATCHDOG=1")
         snapshot = self._take()

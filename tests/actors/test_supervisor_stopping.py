@@ -124,3 +124,20 @@ def test_dynamic_children_that_may_take_for_ever_are_waited_for(
     stop(threads)
 
     assert [threads.outcome(f"n{n}") for n in range(2)] == [ExitReason.SHUTDOWN] * 2
+
+
+def test_a_root_that_gives_up_shows_that_it_ends_while_it_waits_for_those_below_it(
+    world: World, script: Script
+) -> None:
+    class Looks(Probe):
+        def stopping(self) -> None:
+            self.script.notes.append(f"for good: {world.root.ends_for_good}")
+
+    none = Intensity(max_restarts=0, window_s=60)
+    world.boot(probe("a", Script()), probe("b", script, actor_class=Looks), intensity=none)
+    assert not world.root.ends_for_good
+
+    world.address("a").tell(Raise())
+    world.until_ended()
+
+    assert script.notes == ["for good: True"]

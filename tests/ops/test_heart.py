@@ -104,6 +104,22 @@ def test_a_run_that_drains_is_alive_and_says_that_it_stops(
 
 
 @pytest.mark.parametrize("systemd", ["file"], indirect=True)
+def test_so_is_one_that_ends_by_itself(
+    systemd: tuple[socket.socket, str], root: Cell, snapshot: Make
+) -> None:
+    """Its root waits for those below it, for longer than a watchdog has patience perhaps."""
+    heart = heart_of(systemd[1], root, snapshot(ready=False))
+    root.ends_for_good = True
+    root.progress_ns -= int((ROUND_LIMIT_S + 1) * 1e9)
+    heart.beat()
+    heart.beat()
+
+    told = words(systemd[0])
+    assert told[:2] == ["STOPPING=1", "WATCHDOG=1"]
+    assert told.count("STOPPING=1") == 1
+
+
+@pytest.mark.parametrize("systemd", ["file"], indirect=True)
 @pytest.mark.parametrize("more", [{"WATCHDOG_USEC": "0"}, {"WATCHDOG_PID": "1"}])
 def test_a_watchdog_that_is_not_ours_is_not_fed(
     systemd: tuple[socket.socket, str], root: Cell, snapshot: Make, more: dict[str, str]
