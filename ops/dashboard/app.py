@@ -19,6 +19,8 @@ from ops.dashboard.board import LiveBoard
 from ops.dashboard.page import page, policy
 
 _COOKIE = "watchkeeper_dashboard"
+_EVENTS = "/events"
+_OTHERS = ("cross-site", "same-site")
 _WATCHERS = 16
 """Streams at once; each page holds one."""
 _HEARTBEAT_S = 15.0
@@ -66,7 +68,7 @@ def make_app(board: LiveBoard, *, token: str, hosts: tuple[str, ...]) -> Starlet
 
         return answer
 
-    routes = [Route("/", guarded(index)), Route("/events", guarded(events))]
+    routes = [Route("/", guarded(index)), Route(_EVENTS, guarded(events))]
     return Starlette(routes=routes)
 
 
@@ -75,6 +77,9 @@ def _refusal(request: Request, token: str, hosts: tuple[str, ...]) -> Response |
     host = name[0] if name[1] and name[2].isdigit() else request.headers.get("host", "")
     if hosts and host not in hosts:
         return PlainTextResponse("this name does not lead here\n", status_code=421)
+    if request.url.path == _EVENTS and request.headers.get("sec-fetch-site") in _OTHERS:
+        # It could not read them, but take all the places: a browser says whose page asks.
+        return PlainTextResponse("these are for our own page\n", status_code=403)
     if not token:
         return None
     given = (

@@ -159,6 +159,10 @@ def test_it_only_reads_and_a_name_of_somebody_else_does_not_lead_to_it(tmp_path:
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
         assert get(url, Host="evil.example:80")[0].status == 421
         assert get(url, Host="localhost")[0].status == 200
+        for site in ("cross-site", "same-site"):
+            tricked = {"Sec-Fetch-Site": site}
+            assert get(url, "/events", **tricked)[0].status == 403, "it would take all places"
+            assert get(url, **tricked)[0].status == 200, "a link that a person follows"
 
 
 @pytest.mark.parametrize(
