@@ -130,7 +130,9 @@ class ExitDesk:
             self._book.refused(intent, verdict.refusal, may_be_held=may_be_held)
         elif isinstance(verdict, Claim) and intent.order_key in self._stops.entry_of:
             held = self._risk.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
-            self._book.stopped(intent, verdict.before, _against(intent.side, held))
+            still = _against(intent.side, held)
+            untold = self._stops.untold(intent, verdict.decided_quantity)
+            self._book.stopped(intent, verdict.before, still, untold)
         return verdict
 
     def _entering(self, intent: OrderIntent) -> dict[OrderKey, Decimal]:

@@ -4,7 +4,7 @@ Coins are alike, and an exit sells those that are there, also where an earlier o
 So it is counted by moments: the exits that were decided up to one of them sell no more than the
 entries up to it have brought. What an earlier exit lacks because a later one was there first, it
 takes from what was bought before that one, and never from what was bought after both. An exit of a
-stop counts as decided when it is claimed, for its strategy counts it as left then.
+stop counts as decided when it is claimed, with all that its strategy counts as left from then on.
 
 Kept of a place only while an exit there is not done: whatever is there is an exit's that waits for
 nothing.

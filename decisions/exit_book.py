@@ -159,15 +159,19 @@ class ExitBook:
         else:
             self._follows.pop(of, None)
 
-    def stopped(self, intent: OrderIntent, before: Before | None, still: Decimal) -> None:
+    def stopped(
+        self, intent: OrderIntent, before: Before | None, still: Decimal, untold: Decimal
+    ) -> None:
         """Take in an exit of a stop that is about to be claimed, with what is held besides it.
 
-        `still` counts open orders as filled. Its strategy counts all that a stop leaves as left,
+        `still` counts open orders as filled; `untold` is what its strategy will count as left by it
+        from now on. Its strategy counts all that a stop leaves as left,
         but never more than it has: what is beyond that is what an exit was to leave, or has failed
         to.
         """
         if before is not None and self._before.counts(intent):
-            self._takes(intent, intent.order_key, before)
+            self._before.decided(intent, before)
+            self._before.takes(intent.order_key, intent.order_key, untold)
         place = intent.strategy_id, intent.symbol
         short = self.short.get(place)
         if short is None or short.side is not intent.side or short.quantity <= still:

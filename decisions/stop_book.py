@@ -394,20 +394,25 @@ class StopBook:
             return False
         return self.protected(stop) > NOTHING
 
-    def take_position_change(
-        self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
-    ) -> Decimal:
-        """Give, once, what a claimed exit does to its strategy's position, signed.
+    def untold(self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None) -> Decimal:
+        """Give how much of a position an exit is that nobody was told of before, unsigned.
 
         What an earlier exit of the stop was to leave and did not was told with that one. Of what
         fees have left less of, all counts that was `decided`: the rest is nobody's position.
         """
         entry, quantity = self.entry_of.get(intent.order_key), decided or intent.quantity
-        told = NOTHING
+        left_over = NOTHING if entry is None else self._left_over.get(entry, NOTHING)
+        return EXACT.subtract(quantity, max(min(left_over, quantity), NOTHING))
+
+    def take_position_change(
+        self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
+    ) -> Decimal:
+        """Give, once, what a claimed exit does to its strategy's position, signed: see `untold`."""
+        entry, untold = self.entry_of.get(intent.order_key), self.untold(intent, decided)
         if entry is not None and entry in self._left_over:
-            told = max(min(self._left_over[entry], quantity), NOTHING)
+            told = EXACT.subtract(decided or intent.quantity, untold)
             self._left_over[entry] = EXACT.subtract(self._left_over[entry], told)
-        return EXACT.multiply(EXACT.subtract(quantity, told), Decimal(intent.side.sign))
+        return EXACT.multiply(untold, Decimal(intent.side.sign))
 
     def touched(self, key: OrderKey, decided_at_ns: int) -> Decimal | None:
         """Give the price of an exit that acted inside a candle; None of any other order."""

@@ -180,11 +180,11 @@ def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
     book = ExitBook()
     book.refused(OUT, Refusal(code="halted", text="a person"))
 
-    book.stopped(OUT, None, Decimal("0.4"))
+    book.stopped(OUT, None, Decimal("0.4"), Decimal("0.6"))
 
     ((_, told),) = book.still_held(lambda *_: Decimal(2), lambda _: False)
     assert told.quantity == Decimal("0.4")
-    book.stopped(OUT, None, Decimal(0))
+    book.stopped(OUT, None, Decimal(0), Decimal("0.4"))
     assert book.short == {}
 
 
@@ -244,10 +244,30 @@ def test_what_a_stop_takes_of_it_does_not_follow_and_is_told_to_nobody() -> None
     )
     assert [one.quantity for one in book.unfinished().following] == [Decimal("0.6")]
 
-    book.stopped(stops, Before(free=Decimal("0.6"), entering={}), Decimal(0))
+    book.stopped(stops, Before(free=Decimal("0.6"), entering={}), Decimal(0), Decimal("0.6"))
     assert book.unfinished().following == ()
     book.moved(Order(OUT.order_key, S.FILLED, Decimal("0.4"), quantity=Decimal("0.4")))
 
     assert due(book) == []
     assert book.rows() == []
     assert book.is_idle
+
+
+def test_what_a_stop_leaves_in_parts_does_not_follow_from_the_first_of_them_on() -> None:
+    """Its strategy counts all of it as left; both were sold, the second of what came later."""
+    book = with_an_exit_of("0.4")
+    book.moved(entry("1", S.FILLED))
+    part, rest = (
+        msgspec.structs.replace(
+            OUT, order_key=OrderKey(name), quantity=Decimal(much), leaves=Decimal(much)
+        )
+        for name, much in (("5", "0.2"), ("6", "0.3"))
+    )
+
+    book.stopped(part, Before(free=Decimal("0.6"), entering={}), Decimal("0.4"), Decimal("0.5"))
+    assert [one.quantity for one in book.unfinished().following] == [Decimal("0.1")]
+    book.stopped(rest, Before(free=Decimal("3.4"), entering={}), Decimal("3.1"), Decimal(0))
+
+    assert [one.quantity for one in book.unfinished().following] == [Decimal("0.1")]
+    book.moved(Order(OUT.order_key, S.FILLED, Decimal("0.4"), quantity=Decimal("0.4")))
+    assert sizes(due(book)) == ["0.1"]

@@ -158,3 +158,15 @@ def test_nor_is_what_follows_an_order_of_the_stop() -> None:
     book.moved_to(part.order_key, Decimal("0.4"), OrderState.FILLED, ())
 
     assert book.spoken_for(leave(5)) == Decimal("0.6")
+
+
+def test_what_was_told_with_one_exit_of_a_stop_is_not_told_with_the_next() -> None:
+    book = entered()
+    (failed,) = look(book, 3)
+    assert book.untold(failed) == WHOLE
+    book.take_position_change(failed)
+    book.moved_to(failed.order_key, Decimal("0.4"), OrderState.EXPIRED, ())
+
+    (again,) = look(book, 100)
+
+    assert (again.quantity, book.untold(again)) == (Decimal("0.6"), Decimal(0))
