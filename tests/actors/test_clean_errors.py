@@ -58,7 +58,7 @@ class Mute(Exception):
     ("error", "told"),
     [
         (ValueError("no file \udcff\ud83d"), "ValueError: no file \\udcff\\ud83d"),
-        (Mute(), "Mute: it cannot say what it is"),
+        (Mute(), "Mute: (it cannot be told: RuntimeError)"),
         (ValueError("y" * 5_000_000), f"ValueError: {'y' * (MOST - 15)}..."),
         (ValueError(f"{'y' * (MOST - 20)} {KEY}"), f"ValueError: {'y' * (MOST - 20)} ***"[:MOST]),
     ],
