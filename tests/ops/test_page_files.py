@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import cli
 from messages.errors import ConfigError
 from ops.page_files import Wanted, check_replaceable, write_page
 
@@ -81,6 +82,18 @@ def test_a_page_an_empty_file_and_what_is_no_file_may_take_a_page(tmp_path: Path
 
     for path in (page, empty, pipe, tmp_path / "new", Path("-"), Path("/dev/null"), None):
         check_replaceable(Wanted("--html", path))
+
+
+def test_the_page_of_a_fleet_takes_the_place_of_no_config(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text('name = "desk"\n[[bot]]\nid = "a"\nconfig = "a.toml"\n')
+
+    assert cli.main(["orchestrate", "page", str(fleet), "--out", str(fleet)]) == 2
+
+    assert "there is such a file already, which is no page of ours" in capsys.readouterr().err
+    assert fleet.read_text().startswith("name")
 
 
 def test_two_results_never_have_one_name(tmp_path: Path) -> None:
