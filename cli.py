@@ -171,10 +171,15 @@ def _leave_a_zone_that_is_none() -> None:
 def _write_what_can_be_written() -> None:
     """Have a terminal or a pipe of few letters (ASCII, Latin-1) show `?` for one that it lacks.
 
-    Else the first line with one would be the last that is told.
+    Else the first line with one would be the last that is told. In the locale C that Python leaves
+    as it is, it would write a name's bytes back as they are, and cannot write a letter either.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper) and (
+        stdout.errors == "strict"
+        or (stdout.errors == "surrogateescape" and stdout.encoding != "utf-8")
+    ):
+        stdout.reconfigure(errors="replace")
 
 
 def _sentences(error: Exception) -> list[str]:

@@ -300,6 +300,28 @@ def test_what_a_person_is_told_to_type_can_be_typed(
     assert cli.main(shlex.split(resume)) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_a_letter_that_stdout_lacks_is_a_question_mark(
+    tmp_path: Path, words: dict[str, str]
+) -> None:
+    ended = {"at_ns": 1, "reason": "halted: zu früh", "exit_code": 1}
+    (tmp_path / "status.json").write_text(json.dumps({"pid": 812, "name": "x", "ended": ended}))
+    health = [sys.executable, "-P", "-m", "cli", "health", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **words}
+
+    done = subprocess.run(health, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "halted: zu fr?h (exit code 1)" in done.stdout
+
+
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
