@@ -35,7 +35,7 @@ def note(run_dir: Path, name: str) -> str | None:
 def test_without_a_copy_nothing_is_made_that_looks_like_a_run(
     tmp_path: Path, copy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As where the two are named in the order of `backup`: "newest run" is whose lock is newest."""
+    """As where the two are named in the order of `backup`; its lock is a sign of a run."""
     (tmp_path / "run").mkdir()
 
     assert cli.main(["ledger", "restore", str(tmp_path / copy), str(tmp_path / "other")]) == 2
