@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.client import NoAnswer, ask, who
+from ops.client import NoAnswer, ask, unanswered, who
 from ops.run_files import CONTROL_SOCKET
 
 _ANSWER_S = 5.0
@@ -46,12 +46,8 @@ def _unasked(run_dir: Path, problem: NoAnswer) -> int:
         sys.stderr.write(f"watchkeeper: nothing to stop in {run_dir}: {problem}\n")
         return EXIT_NOTHING_THERE
     then = "send it SIGTERM, or kill it: the next start settles what is open"
-    if isinstance(problem.__cause__, PermissionError):
-        then = "do it as the user that the process is of"
-    sys.stderr.write(
-        f"watchkeeper: the process of {run_dir} does not answer ({problem}), and is not known to"
-        f" end; {then}\n"
-    )
+    said = unanswered(run_dir, problem, "it is not known to stop", then)
+    sys.stderr.write(f"watchkeeper: {said}\n")
     return EXIT_FAILED
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import cli
+from tests.cli.runs import real_run
 
 STOPPED = Path(__file__).parents[2] / "examples" / "stopped_bot.toml"
 
@@ -91,11 +92,12 @@ def test_a_table_takes_the_place_of_an_earlier_one(market: Path) -> None:
     assert backtest("--trades", "days.csv") == 2
 
 
+@pytest.mark.slow
 def test_a_page_of_a_run_takes_the_place_of_none_of_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = tmp_path / "run"
-    assert cli.main(["start", "--run-dir", str(run_dir), "--max-events", "5", "--speed", "0"]) == 0
+    real_run(run_dir, "demo", 5)
     ledger = run_dir / "ledger.db"
     before = ledger.read_bytes()
 

@@ -283,21 +283,24 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+@pytest.mark.slow
 def test_what_a_person_is_told_to_type_can_be_typed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = tmp_path / "my run's"
     start = ["start", "--run-dir", str(run_dir), "--max-events", "3", "--speed", "0"]
-    assert cli.main(start) == 0
+    assert command(*start).returncode == 0
     with RunDir(run_dir):
-        assert cli.main(start) == 2
-    assert cli.main(["halt", str(run_dir)]) == 0
+        busy = command(*start)
+    assert busy.returncode == 2
+    halted = command("halt", str(run_dir))
+    assert halted.returncode == 0
 
-    told = capsys.readouterr()
-    stop, resume = re.findall(r"watchkeeper ((?:stop|resume) [^)\n]*)", told.err + told.out)
+    told = busy.stderr + halted.stdout
+    stop, resume = re.findall(r"watchkeeper ((?:stop|resume) [^)\n]*)", told)
     assert cli.main(shlex.split(stop)) == 3
     assert f"nothing to stop in {run_dir}: " in capsys.readouterr().err
-    assert cli.main(shlex.split(resume)) == 0
+    assert command(*shlex.split(resume)).returncode == 0
 
 
 @pytest.mark.slow

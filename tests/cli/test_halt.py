@@ -330,7 +330,7 @@ def test_a_run_of_another_user_is_not_to_be_killed_for_it(
     assert cli.main(["health", str(tmp_path / "run")]) == 3
     seen = capsys.readouterr().out
     assert seen == "UNKNOWN  permission denied: ask as the user that the process is of\n"
-    assert cli.main(["stop", str(tmp_path / "run")]) == 3
+    assert cli.main(["stop", str(tmp_path / "run")]) == 1
     assert "was not asked, so it is not known to stop" in capsys.readouterr().err
     assert cli.main(["halt", str(tmp_path / "run")]) == 3
 

@@ -125,7 +125,7 @@ def test_one_that_does_not_answer_is_not_nothing(
         process.kill()
     assert code == 1
     told = capsys.readouterr().err
-    assert "does not answer (no answer within 0.5 s), and is not known to end" in told
+    assert "does not answer (no answer within 0.5 s): it is not known to stop" in told
     assert cli.main(words) == 3
     assert "nothing to stop" in capsys.readouterr().err
 
