@@ -26,7 +26,7 @@ ITSELF = "the runtime itself"
 
 PLACES = {
     "test_cell.py": (3, BARE),
-    "test_clean_errors.py": (1, BARE),
+    "test_clean_errors.py": (2, BARE),
     "test_hops.py": (5, BARE),
     "test_last_mail.py": (1, A_SPAN),
     "test_runtime_steps.py": (10, ITSELF),
