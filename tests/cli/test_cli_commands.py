@@ -317,7 +317,8 @@ def test_a_letter_that_stdout_lacks_is_a_question_mark(
     ended = {"at_ns": 1, "reason": "halted: zu früh", "exit_code": 1}
     (tmp_path / "status.json").write_text(json.dumps({"pid": 812, "name": "x", "ended": ended}))
     health = [sys.executable, "-P", "-m", "cli", "health", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **words}
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    environment = {**usual, "PYTHONPATH": str(ROOT), **words}
 
     done = subprocess.run(health, env=environment, capture_output=True, text=True, check=False)
 

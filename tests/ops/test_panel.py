@@ -22,6 +22,7 @@ from decisions.portfolio import Portfolio
 from messages.values import OrderState
 from ops.config import demo_config
 from ops.panel import Panel, _headline, _tree
+from ops.run_files import typed
 from tests.cli.runs import ROOT
 from tests.ops.test_order_log import update
 
@@ -61,7 +62,7 @@ def test_it_is_drawn_and_the_last_lines_are_told_whatever_letters_there_are(
     assert told.rindex("\x1b[?25h") > told.rindex("\x1b[?25l"), "the cursor is there again"
     end = told[told.index("Ended: ") :].splitlines()
     assert end[0] == "Ended: the market ended."
-    assert end[-1] == f"Files: {run_dir} (try: watchkeeper orders --run-dir {run_dir})."
+    assert end[-1] == f"Files: {run_dir} (try: watchkeeper orders --run-dir {typed(run_dir)})."
 
 
 @pytest.mark.slow
