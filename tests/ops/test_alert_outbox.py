@@ -10,6 +10,7 @@ from messages.alerts import AlertTold
 from messages.ids import TimestampNs
 from ops.alert_outbox import ENDED_FIRST, MOST_WAITING, SLOW_S, Outbox, Post, close_all
 from ops.alert_sender import Letter, Sender
+from tests.waiting import until
 
 LIMIT_S = 30.0
 
@@ -144,13 +145,11 @@ def test_an_address_that_never_answers_is_a_problem_before_it_ends(address: Addr
     address.gate.clear()
     address.put("a", "b")
 
-    for _ in range(1_000):  # from when on it is asked, its own thread says
+    def later() -> str:  # from when on it is asked, its own thread says
         address.now += SLOW_S
-        if address.outbox.problem:
-            break
-        time.sleep(0.01)
+        return address.outbox.problem
 
-    assert address.outbox.problem.startswith("it has not answered for ")
+    assert until(later).startswith("it has not answered for ")
     assert address.outbox.undelivered == 2
     address.gate.set()
     address.until(lambda: len(address.taken) == 2)

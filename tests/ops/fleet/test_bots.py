@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ops.arguments import parser
 from ops.fleet.bots import CRASH_OUTPUT, MOST_OUTPUT, START_OUTPUT, BotProcess, _command, holder
 from ops.fleet.config import BotSpec
 from ops.run_dir import RunDir
+from tests.waiting import until
 
 NICE = min(psutil.Process().nice() + 5, 19)
 
@@ -79,8 +79,7 @@ def test_what_a_bot_said_as_it_was_killed_outlives_its_next_start(
     bot = BotProcess(BotSpec(bot="one", config="one.toml", run_dir=str(tmp_path)))
     for _ in range(2):
         bot.start()
-        while bot.pid:
-            time.sleep(0.01)
+        until(lambda: not bot.pid)
     crash = tmp_path / CRASH_OUTPUT
     assert (crash.read_bytes() if crash.exists() else None) == kept
     if kept:
