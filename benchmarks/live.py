@@ -117,6 +117,9 @@ class ClockedGateway(PaperGateway):
         self.handed[order.decided_at_ns] = time.monotonic_ns()
         self.news.put(order.decided_at_ns)
 
+    def live_market(self, event: MarketEvent) -> None:
+        """As where the venue is a real one: it knows what its market does."""
+
 
 class RecordingVenue:
     """Fills everything, as soon as `answers` is set, and notes when it was called."""

@@ -7,8 +7,8 @@ SENT, and FILLED. Both spans begin just before `tell(tick)`:
 * *hand-over*: until the order stands in the gateway's queue.
 
 The executor has every limit of `[risk]`, none of which refuses, and is shown each tick; metrics
-gather and a journal is kept. Each is measured as the threads fall, and with all of them on one CPU
-(`runtime.one_cpu`).
+gather and a journal is kept; the same is measured with the ledger alone beside it. Each is measured
+as the threads fall, and with all of them on one CPU (`runtime.one_cpu`).
 """
 
 import threading
@@ -28,7 +28,7 @@ from benchmarks.common import (
     scratch,
 )
 from benchmarks.live import live, tick
-from benchmarks.safety import WHOLE
+from benchmarks.safety import LEDGER_ALONE, WHOLE, Safety
 
 PERIOD_NS = 1_000_000
 WARM_UP = 200
@@ -42,12 +42,12 @@ class Spans:
         self.claim, self.handed, self.sent = claim, handed, sent
 
 
-def one_round(options: Options, ticks: int, *, busy: bool) -> Spans:
+def one_round(options: Options, ticks: int, safety: Safety, *, busy: bool) -> Spans:
     """Pace ticks by the clock, whatever becomes of them."""
     told: dict[int, int] = {}
     events = [tick(number) for number in range(ticks)]
     over = threading.Event()
-    with scratch(options) as folder, live(folder, safety=WHOLE) as system:
+    with scratch(options) as folder, live(folder, safety=safety) as system:
         if busy:
             threading.Thread(target=_burn, args=(over,), daemon=True).start()
         show, now_ns = system.show, time.monotonic_ns
@@ -92,13 +92,17 @@ class Setting(NamedTuple):
     goal_p50: float
     """Times the p50 of a fdatasync; 0 for none."""
     goal_p99_us: float
+    safety: Safety = WHOLE
 
 
-SETTINGS = (
+WHOLE_SETTINGS = (
     Setting("", busy=False, on_one_cpu=False, goal_p50=3.5, goal_p99_us=1_500),
     Setting(", one CPU", busy=False, on_one_cpu=True, goal_p50=3.5, goal_p99_us=1_500),
     Setting(", busy thread", busy=True, on_one_cpu=False, goal_p50=0, goal_p99_us=3_000),
     Setting(", busy thread, one CPU", busy=True, on_one_cpu=True, goal_p50=0, goal_p99_us=3_000),
+)
+SETTINGS = WHOLE_SETTINGS + tuple(
+    each._replace(name=f"{each.name}, ledger alone", safety=LEDGER_ALONE) for each in WHOLE_SETTINGS
 )
 
 
@@ -115,7 +119,7 @@ def run(options: Options) -> list[Result]:
         shown = []
         for setting in SETTINGS:
             with one_cpu(setting.on_one_cpu):
-                spans[setting].append(one_round(options, ticks, busy=setting.busy))
+                spans[setting].append(one_round(options, ticks, setting.safety, busy=setting.busy))
             shown.append(f"claim{setting.name} {_pair(spans[setting][-1].claim)}")
         bare = f"fdatasync {_pair(disk[-1])}"
         say(f"tick_to_order {count + 1}/{rounds}: {bare}; " + "; ".join(shown))
