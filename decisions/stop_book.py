@@ -21,7 +21,7 @@ from decisions.last_decided import LastDecided
 from decisions.open_parts import OpenParts
 from decisions.order_keys import exit_key
 from decisions.risk_exit import done_by, fees_in
-from decisions.stop_exits import KnownOrder, exit_of, leaves
+from decisions.stop_exits import KnownOrder, bought_since, exit_of, leaves, left_until
 from decisions.stop_shares import StopShares
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.exact import EXACT, NOTHING
@@ -86,8 +86,7 @@ class StopBook:
         for stop in stops:
             self._load(stop, lookup, fills_of, told or {})
         for order in known:
-            unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
-            self._share(order, unfilled, order.decided_at_ns)
+            self._share_again(order, lookup, fills_of)
 
     def _load(
         self,
@@ -136,28 +135,59 @@ class StopBook:
             self._filled[stop.entry_key] = NOTHING
             self._put(stop)
 
-    def _share(
-        self, exit_: OrderIntent | KnownOrder, quantity: Decimal, decided_at_ns: int | None = None
-    ) -> None:
-        """See whose coins a strategy leaves; `decided_at_ns`: None where that is now.
+    def _share(self, exit_: OrderIntent, quantity: Decimal) -> None:
+        """See whose coins a strategy leaves.
 
         What a stop has acted on comes last: its strategy counts that as left already.
         """
-        place, key = (exit_.strategy_id, exit_.symbol), exit_.order_key
-        if quantity <= NOTHING or key in self.entry_of:
+        if quantity > NOTHING and (mine := self._against(exit_)):
+            left = {
+                stop.entry_key: self._left(stop, self._sent(stop))
+                for stop in sorted(mine, key=_has_acted)
+            }
+            self._share_out(exit_, quantity, mine[0].side, left)
+
+    def _share_again(
+        self,
+        order: KnownOrder,
+        lookup: Lookup,
+        fills_of: Callable[[OrderKey], Sequence[Fill]],
+    ) -> None:
+        """See whose coins an exit of before leaves: of what stops protected when it was decided."""
+        at_ns, key = order.decided_at_ns, order.order_key
+        mine = [stop for stop in self._against(order) if stop.placed_at_ns < at_ns]
+        if not mine or key in self.entry_of:
             return
-        mine = [
+        mine.sort(key=lambda stop: _has_acted(stop) and stop.acted_at_ns < at_ns)
+        left = {}
+        for stop in mine:
+            since = bought_since(at_ns, fills_of(stop.entry_key))
+            by_itself = left_until(at_ns, lookup(stop.exits).values() if stop.exits else ())
+            gone = EXACT.add(EXACT.add(stop.released, self._shares.of(stop.entry_key)), by_itself)
+            then = EXACT.subtract(EXACT.subtract(self._filled[stop.entry_key], since), gone)
+            left[stop.entry_key] = min(then, self._left(stop, self._sent(stop)))
+        (part,) = self._parts.among([key])
+        self._share_out(order, part.leaving, mine[0].side, left)
+
+    def _against(self, exit_: OrderIntent | KnownOrder) -> list[Stop]:
+        """Give the stops of what an order may leave, oldest first."""
+        place = exit_.strategy_id, exit_.symbol
+        return [
             stop
-            for stop in sorted(self.stops.values(), key=_has_acted)
-            if _place(stop) == place
-            and stop.side is not exit_.side
-            and (decided_at_ns is None or stop.placed_at_ns < decided_at_ns)
+            for stop in self.stops.values()
+            if _place(stop) == place and stop.side is not exit_.side
         ]
-        if not mine:
-            return
-        there = EXACT.subtract(self._parts.held(place, mine[0].side), self.protects(place))
-        protected = {stop.entry_key: self._left(stop, self._sent(stop)) for stop in mine}
-        self._shares.claimed(key, place, quantity, there, protected)
+
+    def _share_out(
+        self,
+        exit_: OrderIntent | KnownOrder,
+        quantity: Decimal,
+        side: Side,
+        left: Mapping[OrderKey, Decimal],
+    ) -> None:
+        place = exit_.strategy_id, exit_.symbol
+        there = EXACT.subtract(self._parts.held(place, side), self.protects(place))
+        self._shares.claimed(exit_.order_key, place, quantity, there, left)
 
     def refused(self, key: OrderKey) -> None:
         """Learn that an exit was refused, and never will be sent."""

@@ -9,7 +9,7 @@ from decisions.risk_exit import done_by, fees_in
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
-from messages.orders import OrderIntent
+from messages.orders import Fill, OrderIntent
 from messages.stops import Stop
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
@@ -68,6 +68,17 @@ def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
     Of an open one that is what was sent, not all that was decided.
     """
     return {order.order_key: _sent(order) for order in exits}
+
+
+def left_until(at_ns: int, exits: Iterable[KnownOrder]) -> Decimal:
+    """Give what those have left, or may yet leave, that were decided before a moment."""
+    before = (_sent(order) for order in exits if order.decided_at_ns < at_ns)
+    return sum(before, start=NOTHING)
+
+
+def bought_since(at_ns: int, fills: Iterable[Fill]) -> Decimal:
+    """Give what of an entry has filled after a moment."""
+    return sum((fill.quantity for fill in fills if fill.ts_event_ns > at_ns), start=NOTHING)
 
 
 def _sent(order: KnownOrder) -> Decimal:

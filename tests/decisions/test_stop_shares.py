@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from decisions.stop_book import StopBook
-from messages.orders import OrderIntent
+from messages.exact import EXACT
+from messages.ids import NS_PER_S, TimestampNs, TradeId
+from messages.orders import Fill, OrderIntent
 from messages.stops import StopState
-from messages.values import OrderState, Protection, Side
+from messages.values import Liquidity, OrderState, Protection, Side
 from tests.decisions.test_stop_book import ENTRY, LEFT, WHOLE, entered, order, trade
 from tests.decisions.test_stop_book_model import BTC, ONE, PLACE, ZERO, Row
 
@@ -103,14 +105,10 @@ def test_after_a_restart_it_is_so_again(decided_at: int) -> None:
     buy(book, second)
     stops = book.taken_changes()
     rows = {
-        one.order_key: Row(
-            order_key=one.order_key,
-            side=one.side,
-            quantity=WHOLE,
-            decided_at_ns=one.decided_at_ns,
-            leaves=one.leaves,
-            state=OrderState.SENT if one is own else OrderState.FILLED,
-            filled_quantity=ZERO if one is own else WHOLE,
+        one.order_key: row(
+            one,
+            ZERO if one is own else WHOLE,
+            OrderState.SENT if one is own else OrderState.FILLED,
         )
         for one in (first, second, own)
     }
@@ -122,9 +120,105 @@ def test_after_a_restart_it_is_so_again(decided_at: int) -> None:
     assert [one.quantity for one in look(again, 8, "49")] == [WHOLE]
 
 
-def test_what_fees_have_taken_of_an_exit_is_left_of_the_same_stop() -> None:
+SMALLER = order(3, Side.SELL, LEFT, leaves=WHOLE, reason=f"out; of {WHOLE}, fees have left {LEFT}")
+
+
+def row(intent: OrderIntent, filled: Decimal, state: OrderState, **more: object) -> Row:
+    fields = {
+        "order_key": intent.order_key,
+        "side": intent.side,
+        "quantity": intent.quantity,
+        "decided_at_ns": intent.decided_at_ns,
+        "leaves": intent.leaves,
+        "reason": intent.reason,
+        "state": state,
+        "filled_quantity": filled,
+    }
+    return Row(**fields | more)  # type: ignore[arg-type]  # fields by name
+
+
+def filled_at(second: int, quantity: str) -> Fill:
+    return Fill(
+        trade_id=TradeId(f"{second}"),
+        price=Decimal(100),
+        quantity=Decimal(quantity),
+        fee=ZERO,
+        fee_currency="USDT",
+        liquidity=Liquidity.TAKER,
+        ts_event_ns=TimestampNs(second * NS_PER_S),
+    )
+
+
+def test_after_a_restart_what_fees_have_taken_of_an_exit_is_still_of_the_same_stop() -> None:
+    """A thousandth stayed protected for ever: the stop sold that of what was bought later."""
+    rows = {
+        one.order_key: one
+        for one in (
+            row(ENTRY, WHOLE, OrderState.FILLED),
+            row(SMALLER, ZERO, OrderState.SENT, decided_quantity=WHOLE),
+        )
+    }
+    book = StopBook()
+    stops, known = entered().taken_changes(), [rows[SMALLER.order_key]]
+    book.load(stops, {PLACE: ZERO}, known, lambda _: rows, lambda _: [])
+    buy(book, LATER)
+
+    book.moved_to(SMALLER.order_key, LEFT, OrderState.FILLED, ())
+
+    assert book.stops == {}
+
+
+def test_after_a_restart_an_exit_leaves_nothing_that_has_filled_since_it_was_decided() -> None:
+    """It had all of the older entry, of which the stop sold nothing then, when its price came."""
+    first, second = ENTRY, order(2, Side.BUY, WHOLE, protection=OWN_STOP)
+    own, half = leave(3, Decimal("0.5")), Decimal("0.5")
+    entries = StopBook()
+    entries.claimed(first)
+    buy(entries, second)
+    entries.moved_to(first.order_key, half, OrderState.PARTIALLY_FILLED, ())
+    rows = {
+        one.order_key: one
+        for one in (
+            row(first, half, OrderState.PARTIALLY_FILLED),
+            row(second, WHOLE, OrderState.FILLED),
+            row(own, ZERO, OrderState.ACCEPTED),
+        )
+    }
+    fills = {first.order_key: [filled_at(4, "0.5")], second.order_key: [filled_at(2, "1")]}
+    book = StopBook()
+    open_orders = [rows[first.order_key], rows[own.order_key]]
+    held = EXACT.add(first.quantity, half)
+    book.load(
+        entries.taken_changes(), {PLACE: held}, open_orders, lambda _: rows, fills.__getitem__
+    )
+
+    assert [one.quantity for one in look(book, 7)] == [half]
+
+
+def test_after_a_restart_what_a_stop_acted_on_later_is_still_its_strategys_to_leave() -> None:
+    """It is left last where the stop had acted before."""
+    own = leave(6)
     book = entered()
-    own = order(3, Side.SELL, LEFT, leaves=WHOLE, reason=f"out; of {WHOLE}, fees have left {LEFT}")
+    buy(book, order(5, Side.BUY, WHOLE, protection=OWN_STOP))
+    book.claimed(own)
+    assert look(book, 7) == []
+    rows = {
+        one.order_key: one
+        for one in (
+            row(ENTRY, WHOLE, OrderState.FILLED),
+            row(order(5, Side.BUY, WHOLE), WHOLE, OrderState.FILLED),
+            row(own, ZERO, OrderState.ACCEPTED),
+        )
+    }
+    again, known = StopBook(), [rows[own.order_key]]
+    again.load(book.taken_changes(), {PLACE: WHOLE}, known, lambda _: rows, lambda _: [])
+
+    assert look(again, 8) == []
+    assert [one.quantity for one in look(again, 9, "49")] == [WHOLE]
+
+
+def test_what_fees_have_taken_of_an_exit_is_left_of_the_same_stop() -> None:
+    book, own = entered(), SMALLER
     book.claimed(own, WHOLE)
     buy(book, LATER)
     book.moved_to(own.order_key, LEFT, OrderState.FILLED, ())
