@@ -66,6 +66,12 @@ class _Leaving(msgspec.Struct, frozen=True):
     """What of it leaves."""
     of: OrderKey
     """The decision that it is, or whose rest."""
+    fees: Decimal = NOTHING
+
+    @property
+    def takes(self) -> Decimal:
+        """What of the position it is, with what fees had taken of that."""
+        return EXACT.add(self.quantity, self.fees)
 
 
 class _Follows(msgspec.Struct):
@@ -126,7 +132,7 @@ class ExitBook:
         key = intent.order_key
         self.waiting.judged(key)
         of, _ = self._given.pop(key, (key, NOTHING))
-        self._leaving[key] = _Leaving(intent, _leaves(intent), of)
+        self._leaving[key] = _Leaving(intent, _leaves(intent), of, fees_in(intent.reason))
         if rest or self._before.counts(intent):
             self._takes(intent, of, before)
         follows = self._follows.get(of)
@@ -215,7 +221,7 @@ class ExitBook:
         `known` are the rows that there are of those that are `named`.
         """
         self.waiting.recover(known)
-        sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
+        sent = {key: (one.of, one.takes) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():
             if key not in known:
                 self._never_claimed(key, of, quantity)

@@ -104,6 +104,19 @@ def test_one_that_was_judged_and_never_durable_is_given_again_by_another_name() 
     assert again.order_key == rest_key(OUT.order_key, 2)
 
 
+def test_and_with_what_fees_had_taken_of_it() -> None:
+    """Nobody would write it off: a position of dust, for ever."""
+    book = after_an_exit_of("0.3")
+    book.moved(entry("1", S.FILLED))
+    (part,) = due(book)
+    reason = f"{part.reason}; of 0.7, fees have left 0.6"
+    claimed(book, msgspec.structs.replace(part, quantity=Decimal("0.6"), reason=reason))
+
+    book.recover({})
+
+    assert sizes(due(book)) == ["0.7"]
+
+
 def test_one_that_was_given_and_never_judged_is_given_again() -> None:
     book = after_an_exit_of("0.3")
     book.moved(entry("0.5"))
