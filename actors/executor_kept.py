@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from actors.operator_board import OperatorBoard
 from decisions.exit_book import ExitBook
+from decisions.last_decided import LastDecided
 from messages.base import Message
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.orders import Intent
@@ -63,6 +64,8 @@ class ExecutorKept:
         until first read."""
         self.untold: list[StopActed] = []
         """What waits for a strategy that was given up until a person revives it."""
+        self.decided_last = LastDecided()
+        """Of what strategies decided by themselves."""
         self.exits = ExitBook()
         """What waits and what follows of exits, and what failed."""
         self.replacing: set[OrderKey] = set()

@@ -80,7 +80,7 @@ class StopDesk:
         self._shown: MarketShown | None = None
         self._sent = False
         stops = ledger.stops()
-        self.book = StopBook()
+        self.book = StopBook(kept.decided_last)
         self._looks, self._untold = kept.looks, kept.untold
         self.shown_to_people = StopsShown(
             book=self.book,
@@ -159,7 +159,8 @@ class StopDesk:
             for order in self._exits_of(stop):
                 if order.order_key not in self._told and order.state is not OrderState.REFUSED:
                     change = self.book.take_position_change(order, order.decided_quantity)
-                    self._tell(_acted(stop, order.order_key, change, order.decided_at_ns))
+                    acted = _acted(stop, order.order_key, change, order.decided_at_ns)
+                    self._tell(self._after_what_was_taken(acted))
 
     def _exits_of(self, stop: Stop) -> list[LedgerEntry]:
         known = self._ledger.lookup(stop.exits) if stop.exits else {}
@@ -207,8 +208,11 @@ class StopDesk:
         what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"
         log.info("a stop acted: {} for {}: {}", what, intent.strategy_id, stop.why)
         acted = _acted(stop, intent.order_key, change, intent.decided_at_ns)
-        after = self.book.decided_last.of((stop.strategy_id, stop.symbol))
-        self._tell(msgspec.structs.replace(acted, after=after))
+        self._tell(self._after_what_was_taken(acted))
+
+    def _after_what_was_taken(self, message: StopActed) -> StopActed:
+        after = self.book.decided_last.of((message.strategy_id, message.symbol))
+        return msgspec.structs.replace(message, after=after)
 
     def _tell(self, message: StopActed) -> None:
         if not self._ctx.fenced:

@@ -43,9 +43,9 @@ Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
 
 
 class StopBook:
-    """One account's."""
+    """One account's. `decided_last` outlives it, where somebody asks for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, decided_last: LastDecided | None = None) -> None:
         self.stops: dict[OrderKey, Stop] = {}
         """Those that are not done, by their entries' keys, oldest first."""
         self.entry_of: dict[OrderKey, OrderKey] = {}
@@ -60,7 +60,7 @@ class StopBook:
         self._left_over: dict[OrderKey, Decimal] = {}
         """What a position counts as left by exits that did not leave it. Below nothing where it
         counts less: of an exit that is open since before its process, what was sent."""
-        self.decided_last = LastDecided()
+        self.decided_last = LastDecided() if decided_last is None else decided_last
         """Of what strategies decided by themselves."""
         self._changed: dict[OrderKey, Stop] = {}
         self._looked: set[OrderKey] = set()

@@ -268,6 +268,37 @@ def test_a_strategy_is_told_which_of_its_decisions_was_taken_before_its_stop_act
     assert [one.after for one in desk.told] == [key_of(1)]
 
 
+def test_and_so_it_is_by_the_executors_next_incarnation(desk: Told) -> None:
+    """Its strategy has decided more meanwhile: of that the stop had left nothing, it thought."""
+    desk.enter()
+    desk.tell(desk.intent(1))
+    desk.fills(1, "1", S.FILLED)
+    desk.start()
+    desk.price("94")
+
+    assert [one.after for one in desk.told] == [key_of(1)]
+
+
+def test_or_by_one_that_tells_it_for_the_one_before(tmp_path: Path) -> None:
+    strikes: list[str] = []
+
+    class Struck(SqliteLedger):
+        def _commit(self, writes: Any) -> None:
+            super()._commit(writes)
+            if strikes:
+                raise RuntimeError(strikes.pop())
+
+    desk = Told(tmp_path, open_ledger=lambda: Struck(tmp_path / "ledger.db"))
+    desk.start()
+    desk.enter()
+    strikes.append("between the commit and what is told of it")
+    desk.price("94")
+    assert desk.told == []
+    desk.start()
+
+    assert [one.after for one in desk.told] == [key_of(0)]
+
+
 def test_what_follows_an_exit_is_no_decision_of_its_own(desk: Told) -> None:
     """Its strategy does not know the key; the exit came before what was bought meanwhile."""
     desk.enter(filled="0.5", state=S.PARTIALLY_FILLED)
