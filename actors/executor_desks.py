@@ -171,7 +171,7 @@ class ExecutorDesks:
             halt_reason=lambda: self.orders.halt_reason,
             not_replacing=self._not_replacing,
             bought_before=self.exits.bought_before,
-            spoken_for=self.stops.book.spoken_for,
+            spoken_for=self.stops.book.told.spoken_for,
             seen=self._around.kept.seen,
         )
 

@@ -131,7 +131,7 @@ class ExitDesk:
         elif isinstance(verdict, Claim) and intent.order_key in self._stops.entry_of:
             held = self._risk.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
             still = _against(intent.side, held)
-            untold = self._stops.untold(intent, verdict.decided_quantity)
+            untold = self._stops.told.untold(intent, verdict.decided_quantity)
             self._book.stopped(intent, verdict.before, still, untold)
         return verdict
 
@@ -265,7 +265,7 @@ class ExitDesk:
     def _free(self, strategy_id: StrategyId, symbol: Symbol, side: Side) -> Decimal:
         """Give what is held at no stop: what one protects, it leaves."""
         free = free_to_leave(strategy_id, symbol, side, self._risk)
-        return EXACT.subtract(free, self._stops.protects((strategy_id, symbol)))
+        return EXACT.subtract(free, self._stops.cover.protects((strategy_id, symbol)))
 
     def _is_flat(self, place: StrategySymbol) -> bool:
         return not self._risk.held_by.get(place)

@@ -1,6 +1,6 @@
 """The stops at work: shown the market as the executor sees it, their exits claimed as any order.
 
-What a stop is and when it acts is `decisions.stops`, how much it protects `decisions.stop_book`.
+What a stop is and when it acts is `decisions.stops`, how much it protects `decisions.stop_cover`.
 One desk belongs to one incarnation and is used on its thread.
 
 Where a market is shown again from its beginning, and a strategy uses stops, the feed shows an
@@ -21,8 +21,9 @@ from actors.log import logger
 from actors.stops_shown import StopsShown
 from decisions.risk_exit import fees_in
 from decisions.spoken import spoken_quantity
-from decisions.stop_book import AHEAD_NS, StopBook
+from decisions.stop_book import StopBook
 from decisions.stop_exits import counted_at_first, told_changes
+from decisions.stop_watch import AHEAD_NS
 from decisions.stops import begun_anew
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.exact import EXACT, NOTHING
@@ -158,7 +159,7 @@ class StopDesk:
         for stop in stops:
             for order in self._exits_of(stop):
                 if order.order_key not in self._told and order.state is not OrderState.REFUSED:
-                    change = self.book.take_position_change(order, order.decided_quantity)
+                    change = self.book.told.take_position_change(order, order.decided_quantity)
                     acted = _acted(stop, order.order_key, change, order.decided_at_ns)
                     self._tell(self._after_what_was_taken(acted))
 
@@ -202,7 +203,7 @@ class StopDesk:
         if stop is None:
             return
         self._sent = True
-        change = self.book.take_position_change(intent, decided)
+        change = self.book.told.take_position_change(intent, decided)
         log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
         # It did what it is for: news, and no warning.
         what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"

@@ -55,7 +55,7 @@ class StopsShown:
                     "strategy_id": stop.strategy_id,
                     "symbol": stop.symbol,
                     "state": stop.state,
-                    "protects": book.protected(stop),
+                    "protects": book.cover.protected(stop),
                     "acts_at": None if at is None else at[0],
                     "take_profit": stop.take_profit,
                     "why": stop.why,
@@ -89,7 +89,7 @@ class StopsShown:
         """
         stuck = {one.entry_key for one in self.stuck()}
         mine = (
-            self._book.protected(stop)
+            self._book.cover.protected(stop)
             for stop in self._book.stops.values()
             if (stop.strategy_id, stop.symbol) == place and stop.entry_key not in stuck
         )
@@ -139,13 +139,17 @@ class StopsShown:
     def _unsellable(self, stop: Stop) -> str:
         """Say why the venue takes no order of what is left; empty when it may."""
         price = stop.acted_price or stop.reference_price
-        return too_little(self._book.protected(stop), price, self._instruments.get(stop.symbol))
+        return too_little(
+            self._book.cover.protected(stop), price, self._instruments.get(stop.symbol)
+        )
 
     def _stands_in_orders(self) -> str:
         found = [
             stop
             for stop in self._book.stops.values()
-            if stop.state is StopState.ACTED and self._may_send() and self._book.is_held_up(stop)
+            if stop.state is StopState.ACTED
+            and self._may_send()
+            and self._book.cover.is_held_up(stop)
         ]
         return _said(
             found, "acted, and what it protects stands in another open order (cancel that)"

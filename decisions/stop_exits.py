@@ -1,6 +1,6 @@
 """The exits of a stop: what they are, what they have left, and what their strategy counts of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -24,6 +24,12 @@ class KnownOrder(OrderLike, Protocol):
 
 Orders = Mapping[OrderKey, KnownOrder]
 """By their keys: the entries of stops, and their exits."""
+
+Lookup = Callable[[Sequence[OrderKey]], Orders]
+FillsOf = Callable[[OrderKey], Sequence[Fill]]
+
+Told = Mapping[OrderKey, Decimal]
+"""How much of its position a strategy counts as left by each exit of a stop, unsigned."""
 
 
 def exit_of(

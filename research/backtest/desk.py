@@ -176,7 +176,7 @@ class Desk:
             entry_key=stop.entry_key,
             strategy_id=stop.strategy_id,
             symbol=stop.symbol,
-            change=self._stops.take_position_change(intent),
+            change=self._stops.told.take_position_change(intent),
             cause=stop.cause,
             why=stop.why,
             ts_event_ns=intent.decided_at_ns,

@@ -202,7 +202,7 @@ def test_what_the_first_filled_stays_protected_beside_what_the_second_fills(
 def protected(desk: OrderPath) -> dict[OrderKey, Decimal]:
     book = desk.actor._stops.book
     assert all(stop.state is StopState.ARMED for stop in book.stops.values())
-    return {key: book.protected(stop) for key, stop in book.stops.items()}
+    return {key: book.cover.protected(stop) for key, stop in book.stops.items()}
 
 
 # ------------------------------------------------------------ a market that waits

@@ -130,7 +130,7 @@ def test_nor_of_a_second_entry_after_a_restart() -> None:
     stops = book.taken_changes()
     rows = {row.order_key: row, ENTRY.order_key: FILLED}
     again.load(stops, {PLACE: ZERO}, [row], lambda keys: {k: rows[k] for k in keys}, lambda _: [])
-    assert again.protected(again.stops[ENTRY.order_key]) == WHOLE
+    assert again.cover.protected(again.stops[ENTRY.order_key]) == WHOLE
     again.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
 
     assert again.stops == {}
@@ -142,7 +142,7 @@ def test_a_strategy_is_flat_after_an_exit_that_fees_made_smaller() -> None:
     sent = fitted(intent)
     book.claimed(sent, WHOLE)
 
-    assert book.take_position_change(sent, WHOLE) == -WHOLE
+    assert book.told.take_position_change(sent, WHOLE) == -WHOLE
     book.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
     assert book.stops == {}
 
@@ -154,7 +154,7 @@ def test_what_an_exit_did_not_leave_is_told_once_in_however_small_parts() -> Non
         (intent,) = book.look(trade(second, "90"), TimestampNs(0))
         sent = msgspec.structs.replace(intent, quantity=Decimal(quantity))
         book.claimed(sent)
-        changes.append(book.take_position_change(sent))
+        changes.append(book.told.take_position_change(sent))
         book.moved_to(sent.order_key, ZERO, OrderState.REJECTED, ())
 
     assert changes == [-1, 0, 0]
@@ -197,7 +197,7 @@ def test_a_further_part_of_an_exit_is_due_when_the_one_before_has_filled() -> No
     (intent,) = book.look(trade(60, "90"), TimestampNs(0))
     part = cut(intent, "0.7")
     book.claimed(part, WHOLE)
-    assert book.take_position_change(part, WHOLE) == -WHOLE
+    assert book.told.take_position_change(part, WHOLE) == -WHOLE
 
     assert [*book.look(trade(61, "89"), TimestampNs(0))] == []
     book.moved_to(part.order_key, Decimal("0.7"), OrderState.FILLED, ())
@@ -205,7 +205,7 @@ def test_a_further_part_of_an_exit_is_due_when_the_one_before_has_filled() -> No
     book.claimed(rest)
 
     assert rest.quantity == Decimal("0.3")
-    assert book.take_position_change(rest) == 0
+    assert book.told.take_position_change(rest) == 0
 
 
 def test_of_a_part_that_an_earlier_process_sent_a_strategy_counts_that_alone() -> None:
@@ -238,7 +238,7 @@ def test_of_a_part_that_an_earlier_process_sent_a_strategy_counts_that_alone() -
     (rest,) = again.look(trade(62, "88"), TimestampNs(0))
     again.claimed(rest)
 
-    assert again.take_position_change(rest) == Decimal("-0.3")
+    assert again.told.take_position_change(rest) == Decimal("-0.3")
 
 
 def test_told_again_it_is_the_same() -> None:

@@ -108,7 +108,7 @@ class Stops(RuleBasedStateMachine):
         self.book.claimed(intent)
         self.commit()
         if entry is not None:
-            self.told[intent.order_key] = abs(self.book.take_position_change(intent))
+            self.told[intent.order_key] = abs(self.book.told.take_position_change(intent))
 
     # ---------------------------------------------------------------- what happens
 
@@ -200,7 +200,7 @@ class Stops(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """What was committed is there again, and nothing else."""
-        before = {key: self.book.protected(stop) for key, stop in self.book.stops.items()}
+        before = {key: self.book.cover.protected(stop) for key, stop in self.book.stops.items()}
         self.book = StopBook()
         self.book.load(
             sorted(
@@ -213,7 +213,7 @@ class Stops(RuleBasedStateMachine):
             lambda key: [],
             self.told,
         )
-        assert before == {key: self.book.protected(s) for key, s in self.book.stops.items()}
+        assert before == {key: self.book.cover.protected(s) for key, s in self.book.stops.items()}
 
     @precondition(lambda self: self.book.stops)
     @rule(data=st.data())
@@ -251,7 +251,7 @@ class Stops(RuleBasedStateMachine):
     def all_that_is_protected_is_held(self) -> None:
         for side in Side:
             mine = [s for s in self.book.stops.values() if s.side is side]
-            protected = sum(map(self.book.protected, mine), start=ZERO)
+            protected = sum(map(self.book.cover.protected, mine), start=ZERO)
             assert protected <= max(self.held * side.sign, ZERO)
             if self.only_stopped and not any(s.side is not side for s in self.disk.values()):
                 assert protected == max(self.held * side.sign, ZERO), "nothing without its stop"

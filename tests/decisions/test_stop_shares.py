@@ -48,11 +48,11 @@ def test_while_its_strategy_leaves_what_it_protects_a_stop_leaves_nothing_else(
     assert look(book, 7) == []
     (held_up, *_) = book.stops.values()
     assert held_up.state is StopState.ACTED
-    assert book.is_held_up(held_up)
+    assert book.cover.is_held_up(held_up)
 
     book.moved_to(own.order_key, WHOLE, OrderState.FILLED, ())
     assert ENTRY.order_key not in book.stops
-    assert book.protects(PLACE) == (WHOLE if stop else 0)
+    assert book.cover.protects(PLACE) == (WHOLE if stop else 0)
     assert look(book, 9) == []
 
 
@@ -93,7 +93,7 @@ def test_what_a_stop_has_acted_on_its_strategy_leaves_last() -> None:
 
     assert [one.quantity for one in look(book, 100)] == [WHOLE]
     (younger,) = [one for one in book.stops.values() if one.entry_key != ENTRY.order_key]
-    assert book.due(younger) == 0
+    assert book.cover.due(younger) == 0
 
 
 @pytest.mark.parametrize("decided_at", [3, 6])
@@ -229,14 +229,14 @@ def test_what_fees_have_taken_of_an_exit_is_left_of_the_same_stop() -> None:
 def test_what_a_stop_has_told_and_not_left_is_no_exits_of_its_strategy() -> None:
     book, own = entered(), leave(70)
     (failed,) = look(book, 3)
-    assert book.spoken_for(own) == 0, "it stands in an order"
-    book.take_position_change(failed)
+    assert book.told.spoken_for(own) == 0, "it stands in an order"
+    book.told.take_position_change(failed)
 
     book.moved_to(failed.order_key, Decimal("0.4"), OrderState.EXPIRED, ())
 
-    assert book.spoken_for(own) == Decimal("0.6")
+    assert book.told.spoken_for(own) == Decimal("0.6")
     (again,) = look(book, 100)
-    assert book.spoken_for(again) == book.spoken_for(own) == 0
+    assert book.told.spoken_for(again) == book.told.spoken_for(own) == 0
 
 
 def test_nor_is_what_follows_an_order_of_the_stop() -> None:
@@ -247,20 +247,20 @@ def test_nor_is_what_follows_an_order_of_the_stop() -> None:
         whole, quantity=Decimal("0.4"), reason="; of 1, the venue takes 0.4 in one order"
     )
     book.claimed(part, WHOLE)
-    assert book.spoken_for(leave(5)) == Decimal("0.6")
+    assert book.told.spoken_for(leave(5)) == Decimal("0.6")
 
     book.moved_to(part.order_key, Decimal("0.4"), OrderState.FILLED, ())
 
-    assert book.spoken_for(leave(5)) == Decimal("0.6")
+    assert book.told.spoken_for(leave(5)) == Decimal("0.6")
 
 
 def test_what_was_told_with_one_exit_of_a_stop_is_not_told_with_the_next() -> None:
     book = entered()
     (failed,) = look(book, 3)
-    assert book.untold(failed) == WHOLE
-    book.take_position_change(failed)
+    assert book.told.untold(failed) == WHOLE
+    book.told.take_position_change(failed)
     book.moved_to(failed.order_key, Decimal("0.4"), OrderState.EXPIRED, ())
 
     (again,) = look(book, 100)
 
-    assert (again.quantity, book.untold(again)) == (Decimal("0.6"), Decimal(0))
+    assert (again.quantity, book.told.untold(again)) == (Decimal("0.6"), Decimal(0))

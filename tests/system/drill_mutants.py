@@ -147,7 +147,7 @@ def stop_is_done_before_its_exit() -> None:
         claimed(self, intent, decided)
         entry = self.entry_of.get(intent.order_key)
         if entry is not None:
-            self._put(msgspec.structs.replace(self.stops[entry], state=StopState.DONE))
+            self.put(msgspec.structs.replace(self.stops[entry], state=StopState.DONE))
             del self.stops[entry]
 
     StopBook.claimed = hasty  # type: ignore[method-assign]  # the planted bug

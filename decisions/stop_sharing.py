@@ -1,0 +1,69 @@
+"""Whose coins a strategy's own exit is seen to leave, when it is claimed and after a restart. Pure.
+
+How it is shared out then is `decisions.stop_shares`.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from decisions.order_like import NamedOrder
+from decisions.stop_cover import StopCover
+from decisions.stop_exits import FillsOf, KnownOrder, Lookup, bought_since, left_until
+from decisions.stop_rows import has_acted
+from messages.exact import EXACT, NOTHING
+from messages.ids import OrderKey
+from messages.stops import Stop
+
+
+def share_out(exit_: NamedOrder, quantity: Decimal, cover: StopCover) -> None:
+    """See whose coins an order leaves that is about to be claimed.
+
+    What a stop has acted on comes last: its strategy counts that as left already.
+    """
+    if quantity <= NOTHING or not cover.rows.stops:
+        return
+    if mine := _against(exit_, cover):
+        mine.sort(key=has_acted)
+        left = {stop.entry_key: cover.left(stop) for stop in mine}
+        _share_out(exit_, quantity, mine[0], left, cover)
+
+
+def share_out_again(order: KnownOrder, cover: StopCover, lookup: Lookup, fills_of: FillsOf) -> None:
+    """See whose coins an exit of before leaves: of what stops protected when it was decided."""
+    at_ns, key = order.decided_at_ns, order.order_key
+    mine = [stop for stop in _against(order, cover) if stop.placed_at_ns < at_ns]
+    if not mine or key in cover.rows.entry_of:
+        return
+    mine.sort(key=lambda stop: has_acted(stop) and stop.acted_at_ns < at_ns)
+    left = {stop.entry_key: _left_at(at_ns, stop, cover, lookup, fills_of) for stop in mine}
+    (part,) = cover.parts.among([key])
+    _share_out(order, part.leaving, mine[0], left, cover)
+
+
+def _against(exit_: NamedOrder, cover: StopCover) -> list[Stop]:
+    """Give the stops of what an order may leave, oldest first."""
+    place = exit_.strategy_id, exit_.symbol
+    return [stop for stop in cover.rows.at(place) if stop.side is not exit_.side]
+
+
+def _left_at(
+    at_ns: int, stop: Stop, cover: StopCover, lookup: Lookup, fills_of: FillsOf
+) -> Decimal:
+    """Give what a stop protected at a moment and protects yet, and nobody else is leaving."""
+    key = stop.entry_key
+    by_itself = left_until(at_ns, lookup(stop.exits).values() if stop.exits else ())
+    gone = EXACT.add(EXACT.add(stop.released, cover.shares.of(key)), by_itself)
+    filled = EXACT.subtract(cover.filled[key], bought_since(at_ns, fills_of(key)))
+    return min(EXACT.subtract(filled, gone), cover.left(stop))
+
+
+def _share_out(
+    exit_: NamedOrder,
+    quantity: Decimal,
+    of: Stop,
+    left: Mapping[OrderKey, Decimal],
+    cover: StopCover,
+) -> None:
+    place = exit_.strategy_id, exit_.symbol
+    there = EXACT.subtract(cover.parts.held(place, of.side), cover.protects(place))
+    cover.shares.claimed(exit_.order_key, place, quantity, there, left)
