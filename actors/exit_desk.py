@@ -15,7 +15,7 @@ from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from actors.noted_exits import NotedExits
 from decisions.executor import Claim, Refuse, Verdict, Wait
-from decisions.exit_book import Short
+from decisions.failed_exits import Short
 from decisions.order_like import NamedOrder
 from decisions.risk import Refusal, RiskState
 from decisions.risk_exit import NOTHING_HELD
@@ -200,7 +200,7 @@ class ExitDesk:
             self._decide([intent])
             if self._ctx.fenced:
                 return  # what is due next is its successor's
-        if self._book.short or self._said:
+        if self._book.failed.short or self._said:
             self._say()
 
     def _decide_now(self, waiting: Sequence[OrderIntent]) -> None:
@@ -260,7 +260,7 @@ class ExitDesk:
         return f"{found[0]}{more}" if found else ""
 
     def _still_held(self) -> list[tuple[StrategySymbol, Short]]:
-        return self._book.still_held(self._free, self._is_flat)
+        return self._book.failed.still_held(self._free, self._is_flat)
 
     def _free(self, strategy_id: StrategyId, symbol: Symbol, side: Side) -> Decimal:
         """Give what is held at no stop: what one protects, it leaves."""

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from decisions.exit_book import rest_of
+from decisions.following_exits import rest_of
 from decisions.order_keys import rest_key
 from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_MS, StrategyId, StrategySymbol, Symbol

@@ -1,6 +1,6 @@
 """Which decision of a strategy was taken last: what its stop does after it comes after it."""
 
-from decisions.exit_book import rest_of
+from decisions.following_exits import rest_of
 from messages.ids import OrderKey, StrategySymbol
 from messages.orders import OrderIntent
 

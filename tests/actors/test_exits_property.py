@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import settings
 
-from decisions.exit_book import rest_of
+from decisions.following_exits import rest_of
 from messages.ids import OrderKey
 from messages.lifecycle import ActorState
 from messages.order_states import FINAL_STATES

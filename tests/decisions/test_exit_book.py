@@ -160,19 +160,19 @@ def test_less_than_the_venue_takes_waits_for_more_and_is_told_when_none_comes() 
     book.moved(entry("0.35", S.CANCELED))
     assert due(book, min_quantity=Decimal("0.1")) == []
 
-    assert "less than the 0.1 that it takes" in book.short[PLACE].why
+    assert "less than the 0.1 that it takes" in book.failed.short[PLACE].why
 
 
 def test_what_is_told_is_no_more_than_is_held_and_over_once_nothing_is() -> None:
     book = ExitBook()
     book.refused(OUT, Refusal(code="halted", text="a person"))
 
-    ((_, told),) = book.still_held(lambda *_: Decimal("0.3"), lambda _: False)
+    ((_, told),) = book.failed.still_held(lambda *_: Decimal("0.3"), lambda _: False)
     assert (told.quantity, told.key) == (Decimal("0.3"), OUT.order_key)
-    assert book.still_held(lambda *_: Decimal(0), lambda _: False) == []
-    assert book.still_held(lambda *_: Decimal(1), lambda _: True) == []
+    assert book.failed.still_held(lambda *_: Decimal(0), lambda _: False) == []
+    assert book.failed.still_held(lambda *_: Decimal(1), lambda _: True) == []
 
-    assert book.short == {}
+    assert book.failed.short == {}
 
 
 def test_one_that_nothing_can_come_of_any_more_is_not_what_left_it_held() -> None:
@@ -185,7 +185,10 @@ def test_one_that_nothing_can_come_of_any_more_is_not_what_left_it_held() -> Non
 
     book.refused(waits, Refusal(code="nothing_held", text="of it"), may_be_held=True)
 
-    assert (book.short[PLACE].key, book.short[PLACE].quantity) == (OUT.order_key, Decimal(1))
+    assert (book.failed.short[PLACE].key, book.failed.short[PLACE].quantity) == (
+        OUT.order_key,
+        Decimal(1),
+    )
 
 
 def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
@@ -195,10 +198,10 @@ def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
 
     book.stopped(OUT, None, Decimal("0.4"), Decimal("0.6"))
 
-    ((_, told),) = book.still_held(lambda *_: Decimal(2), lambda _: False)
+    ((_, told),) = book.failed.still_held(lambda *_: Decimal(2), lambda _: False)
     assert told.quantity == Decimal("0.4")
     book.stopped(OUT, None, Decimal(0), Decimal("0.4"))
-    assert book.short == {}
+    assert book.failed.short == {}
 
 
 def test_what_follows_is_never_more_than_was_to_be_left() -> None:
@@ -231,7 +234,7 @@ def test_with_a_part_that_fails_all_is_told_that_is_in_no_other_order() -> None:
 
     book.moved(Order(part.order_key, S.REJECTED, Decimal(0), quantity=part.quantity))
 
-    assert book.short[PLACE].quantity == Decimal("0.7")
+    assert book.failed.short[PLACE].quantity == Decimal("0.7")
 
 
 def test_what_has_to_wait_of_it_is_to_follow_again_once_it_is_taken_back() -> None:
