@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Mapping
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
-from decisions.fleet import HALTED, BotMemory, Phase, kind_of
+from decisions.fleet_bot import BotMemory, Phase
+from decisions.fleet_warnings import HALTED, kind_of
 from messages.ids import TimestampNs
 from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post, close_all

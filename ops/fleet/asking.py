@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 import psutil
 
-from decisions.fleet import BotMemory, Phase, ending
+from decisions.fleet_bot import BotMemory, Phase
+from decisions.fleet_restarts import ending
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.fleet.bots import CRASH_OUTPUT, START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from decisions.fleet import BotMemory
+from decisions.fleet_bot import BotMemory
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from decisions.fleet import Act, Measure, Policy, Rule
+from decisions.fleet_bot import Measure
+from decisions.fleet_rules import Act, Policy, Rule
 from decisions.supervisor import Backoff, Intensity
 from messages.errors import ConfigError
 from messages.learning import learn

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from ops.exposition_snapshot import of_snapshot
 from ops.fleet.standing import Row
 from ops.prometheus_text import NO_LABELS, Labels, counter, gauge

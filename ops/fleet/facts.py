@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from decisions.fleet import BotFacts, Measure
+from decisions.fleet_bot import BotFacts, Measure
 from messages.ids import NS_PER_MS, NS_PER_S
 from ops.run_files import METRICS_SUMMARY, STATUS
 from ops.run_state import read_object

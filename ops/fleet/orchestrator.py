@@ -13,17 +13,10 @@ from typing import Any, Self
 
 import msgspec
 
-from decisions.fleet import (
-    BotMemory,
-    Do,
-    Phase,
-    cannot_start,
-    drain,
-    judge,
-    kind_of,
-    person_starts,
-    started,
-)
+from decisions.fleet import Do, drain, judge, person_starts
+from decisions.fleet_bot import BotMemory, Phase, started
+from decisions.fleet_restarts import cannot_start
+from decisions.fleet_warnings import kind_of
 from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import NS_PER_S
 from ops.fleet.config import FleetConfig, load_fleet

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.fleet import BotMemory, Do, Phase, changed, drain, ending, recall, started
+from decisions.fleet import Do, drain
+from decisions.fleet_bot import BotMemory, Phase, changed, started
+from decisions.fleet_restarts import ending, recall
 from ops.fleet.bot_files import fingerprint
 from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig

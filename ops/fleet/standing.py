@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet_bot import BotMemory, Phase
 from messages.exact import is_sane_signed
 from messages.ids import NS_PER_S
 from ops.fleet.facts import is_of_process, is_word_of

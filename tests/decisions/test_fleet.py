@@ -8,23 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.fleet import (
-    Act,
-    BotFacts,
-    BotMemory,
-    Do,
-    Measure,
-    Phase,
-    Policy,
-    Rule,
-    cannot_start,
-    changed,
-    drain,
-    judge,
-    person_starts,
-    recall,
-    started,
-)
+from decisions.fleet import Do, drain, judge, person_starts
+from decisions.fleet_bot import BotFacts, BotMemory, Measure, Phase, changed, started
+from decisions.fleet_restarts import cannot_start, recall
+from decisions.fleet_rules import Act, Policy, Rule
 from decisions.supervisor import Backoff, Intensity
 from messages.ids import NS_PER_S
 

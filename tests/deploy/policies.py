@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from decisions.fleet import Policy
+from decisions.fleet_rules import Policy
 from messages.errors import ConfigError
 from ops.arguments import parser
 from ops.config import load

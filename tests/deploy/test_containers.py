@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Policy
+from decisions.fleet_rules import Policy
 from ops.arguments import parser
 from ops.config import load
 from strategies import check_params

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import Policy
+from decisions.fleet_rules import Policy
 from ops.arguments import parser
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ import msgspec
 import psutil
 
 from cli import main
-from decisions.fleet import BotMemory
+from decisions.fleet_bot import BotMemory
 from ops.fleet.bots import holder
 from ops.fleet.fleet_lock import FLEET_LOCK
 from ops.fleet.orchestrator import STATE

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from exchanges.paper_book import read_book
 from ops.audit import audit_run
 from persistence.ledger import read_orders

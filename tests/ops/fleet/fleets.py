@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet_bot import BotMemory, Phase
 from ops.fleet.config import load_fleet
 from ops.fleet.orchestrator import Orchestrator
 from tests.ops.fleet.stubs import Stub

@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from decisions.alerting import NoticeLimits
-from decisions.fleet import BotFacts, BotMemory, Phase, Policy, drain, judge, started
+from decisions.fleet import drain, judge
+from decisions.fleet_bot import BotFacts, BotMemory, Phase, started
+from decisions.fleet_rules import Policy
 from messages.ids import NS_PER_S
 from ops.alert_outbox import Outbox
 from ops.alert_sender import Letter

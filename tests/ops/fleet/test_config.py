@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import Act, Measure
+from decisions.fleet_bot import Measure
+from decisions.fleet_rules import Act
 from messages.errors import ConfigError
 from ops.fleet.config import load_fleet
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.fleet.asking import ask
 from ops.fleet.config import BotSpec

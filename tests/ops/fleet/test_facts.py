@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Measure
+from decisions.fleet_bot import Measure
 from messages.ids import NS_PER_S
 from ops.fleet.facts import BotEyes, room_of
 

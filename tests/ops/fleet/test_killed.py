@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet_bot import BotMemory, Phase
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.fleet.asking import ps
 from ops.fleet.bots import BotProcess

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet_bot import BotMemory, Phase
 from messages.errors import WatchkeeperError
 from messages.ids import NS_PER_S
 from ops.fleet.asking import logs, ps

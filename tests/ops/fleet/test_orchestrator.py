@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Phase, started
+from decisions.fleet_bot import Phase, started
 from messages.ids import NS_PER_S
 from ops.fleet.asking import ps
 from ops.fleet.config import FleetConfig, parse_fleet

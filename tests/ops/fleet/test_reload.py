@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from ops.fleet.config import BotSpec
 from tests.ops.fleet.fleets import fleet_file, left_by_a_kill, open_fleet, reload, running, until
 from tests.ops.fleet.stubs import stub

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from ops.fleet import asking
 from ops.fleet.config import BotSpec
 from ops.fleet.orchestrator import Orchestrator

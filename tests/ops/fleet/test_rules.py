@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Act, BotMemory, Measure, Phase
+from decisions.fleet_bot import BotMemory, Measure, Phase
+from decisions.fleet_rules import Act
 from ops.fleet.alerts import FleetAlerts
 from ops.fleet.config import load_fleet
 from ops.fleet.facts import BotEyes

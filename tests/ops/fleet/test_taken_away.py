@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from decisions.fleet import Phase
+from decisions.fleet_bot import Phase
 from messages.exit_codes import EXIT_FAILED
 from ops.fleet.command import up
 from ops.fleet.config import BotSpec, load_fleet
