@@ -75,6 +75,7 @@ def hold_place(
         partial(place.open, flushes=False),
         moment,
         on_lost,
+        is_in_place=got.is_in_place,
         rides_out=place.ledger is not None,
     )
     keeper.start()

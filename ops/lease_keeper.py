@@ -25,11 +25,13 @@ OnLost = Callable[[str], object]
 class LeaseKeeper:
     """Holds one lease from `start` until `close`. Any thread may ask; its own thread renews.
 
-    `on_lost` is called on its thread, with a sentence, when another process has the account: it
-    should end the process and not return. Who is given to `when_barred` is called, at most once,
-    when nothing may be sent any more for a reason that will not pass by itself. With
-    `rides_out`, an unusable store does not bar for good: a server comes back, a broken disk does
-    not.
+    `is_in_place` says whether the lease that was taken still stands where others look for it, until
+    the store says so of the one that was renewed last: it is asked beside the clock, for a file can
+    be deleted between two renewals. `on_lost` is called on its thread, with a sentence, when
+    another process has the account: it should end the process and not return. Who is given to
+    `when_barred` is called, at most once, when nothing may be sent any more for a reason that will
+    not pass by itself. With `rides_out`, an unusable store does not bar for good: a server comes
+    back, a broken disk does not.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class LeaseKeeper:
         now: Callable[[], Moment],
         on_lost: OnLost,
         *,
+        is_in_place: Callable[[], bool],
         rides_out: bool = False,
     ) -> None:
         self.lease = lease
@@ -50,6 +53,7 @@ class LeaseKeeper:
         """Called on its thread, at each look, while the wall clock is to be compared anew."""
         self._timing, self._open_store, self._now = timing, open_store, now
         self._on_lost, self._rides_out = on_lost, rides_out
+        self._is_in_place = is_in_place
         self._grant = Grant(lease.token, taken_at, timing.term_ns)
         self._failing_ns = 0
         self._compared: Moment | None = None
@@ -90,16 +94,23 @@ class LeaseKeeper:
         if problem:
             self._wake.set()
             raise NotSent(f"lease: {problem}")
+        self._check_place()
 
     def may_call(self) -> None:
         """Pass any other request to the account: a question, a cancel.
 
         Raises:
-            NotSent: the lease is over.
+            NotSent: the lease is over, or its file is not where it was.
         """
         if left_ns(self._grant, self._now()) <= 0:
             self._wake.set()
             raise NotSent("lease: it is over, so nothing is asked for the account")
+        self._check_place()
+
+    def _check_place(self) -> None:
+        if not self._is_in_place():
+            self._wake.set()  # its own thread finds out what stands there now
+            raise NotSent("lease: its file was deleted or replaced: another may have the account")
 
     def comparing(self) -> Callable[[], None]:
         """Say that the venue's clock is being compared with ours: to be called before it is asked.
@@ -158,6 +169,7 @@ class LeaseKeeper:
             self._lost(store)
             return
         self._grant = Grant(self.lease.token, at, self._timing.term_ns)
+        self._is_in_place = store.is_in_place
         took_ns = self._now().boot_ns - at.boot_ns
         if took_ns > self._timing.renew_ns:  # what it gave is old by now: the next may be quicker
             self._failed(f"that took {took_ns / NS_PER_S:.1f} s")

@@ -27,6 +27,8 @@ class Taken(msgspec.Struct, frozen=True):
     before: Lease | None
     at: Moment
     why: str
+    is_in_place: Callable[[], bool]
+    """Whether others still look for it where it was taken; see `LeaseStore.is_in_place`."""
 
 
 def acquire(
@@ -113,7 +115,9 @@ class _Watch:
             lease, self._place.account, self._me, self._machine.clock, at.boot_ns,
             self._place.timing.term_ns,
         )  # fmt: skip
-        return Taken(new, lease, at, verdict.why) if store.take(new, lease) else None
+        if not store.take(new, lease):
+            return None
+        return Taken(new, lease, at, verdict.why, store.is_in_place)
 
     def _wait(self, wait: Wait, *, renewed: bool) -> None:
         name = self._place.account

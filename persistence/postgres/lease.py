@@ -111,6 +111,10 @@ class PostgresLeases:
         """See `LeaseStore.give_back`."""
         return self._change(_GIVE_BACK, (token,))
 
+    def is_in_place(self) -> bool:
+        """See `LeaseStore.is_in_place`. Nobody deletes a ledger's lease from under its writer."""
+        return True
+
     def close(self) -> None:
         """See `LeaseStore.close`."""
         self._session.close()

@@ -9,15 +9,17 @@ import msgspec
 import pytest
 
 from decisions.lease import timing_of
-from messages.errors import ConfigError, LeaseHeld, LeaseUnavailable, VenueRefused
+from messages.errors import ConfigError, LeaseHeld, LeaseUnavailable, NotSent, VenueRefused
 from messages.ids import NS_PER_S
 from messages.lease import Holder, Lease, Moment
 from ops.config import Config, parse
+from ops.lease import hold_place
 from ops.lease_machine import Machine
 from ops.lease_place import Place, place_of, prepare
 from ops.lease_taking import Taken, acquire
 from persistence.lease import LeaseStore
 from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
+from tests.waiting import until
 
 PLACE = Place(ACCOUNT, Path("nowhere.db"), timing_of(2_500, None))
 LIMIT = 20_000
@@ -211,6 +213,19 @@ def test_orders_of_a_dead_process_are_settled_in_its_run_directory_first(
 
     (tmp_path / "ledger.db").unlink()
     assert scene.start().lease.token == 5
+
+
+def test_of_a_file_that_was_deleted_nothing_is_sent_and_its_holder_is_told(tmp_path: Path) -> None:
+    place = Place(ACCOUNT, tmp_path / "leases" / "a.db", timing_of(2_500, None))
+    lost: list[str] = []
+    with hold_place(place, tmp_path, standby=False, on_lost=lost.append) as held:
+        held.keeper.may_send()
+        place.path.unlink()
+
+        with pytest.raises(NotSent, match="its file was deleted or replaced"):
+            held.keeper.may_send()
+        until(lambda: lost)
+    assert "was deleted, so that another may have taken it" in lost[0]
 
 
 def test_a_place_that_stays_broken_refuses_a_start_and_only_delays_a_standby() -> None:

@@ -22,6 +22,7 @@ class Store(ListedLeases):
     """A place that can break, and that can take its time."""
 
     broken = ""
+    is_there = True
 
     def __init__(self, shelf: dict[str, Lease]) -> None:
         super().__init__(shelf)
@@ -29,6 +30,9 @@ class Store(ListedLeases):
         self.passing.set()
         self.turns = 0
         self.news = threading.Condition()
+
+    def is_in_place(self) -> bool:
+        return self.is_there
 
     def renew(self, token: int, expires_ns: int) -> bool:
         self.passing.wait(LIMIT_S)
@@ -63,8 +67,15 @@ class Scene:
         self.lost: list[str] = []
         self.is_lost = threading.Event()
         self.barred: list[str] = []
+        self.taken_in_place = True
         self.keeper = LeaseKeeper(
-            self.shelf[ACCOUNT], self.now, TIMING, lambda: self.store, lambda: self.now, self._lose
+            self.shelf[ACCOUNT],
+            self.now,
+            TIMING,
+            lambda: self.store,
+            lambda: self.now,
+            self._lose,
+            is_in_place=lambda: self.taken_in_place,
         )
         self.keeper.when_barred(self.barred.append)
         self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]  # planted
@@ -213,6 +224,27 @@ def test_a_lease_that_is_not_there_any_more_is_nobodys_to_trade_on(scene: Scene)
         "the lease of binance-1 was deleted, so that another may have taken it: this process"
         " (token 3) had not renewed its lease for "
     )
+
+
+def test_nothing_leaves_from_the_moment_on_at_which_its_file_is_another(scene: Scene) -> None:
+    """A second bot may trade by then, and the next renewal is as far off as two seconds."""
+    scene.store.passing.clear()
+    scene.store.until_turns(0)
+    scene.store.is_there = False
+
+    for ask in (scene.keeper.may_send, scene.keeper.may_call):
+        assert scene.says(ask) == (
+            "lease: its file was deleted or replaced: another may have the account"
+        )
+
+
+def test_before_the_first_renewal_the_file_is_the_one_in_which_it_was_taken() -> None:
+    scene = Scene()
+    assert scene.says(scene.keeper.may_send) == ""
+
+    scene.taken_in_place = False
+    assert "deleted or replaced" in scene.says(scene.keeper.may_send)
+    assert scene.keeper._wake.is_set()  # who has it now is looked up at once
 
 
 def test_renewals_that_fail_are_a_problem_at_once_and_a_halt_before_the_end(scene: Scene) -> None:

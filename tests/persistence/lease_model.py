@@ -44,6 +44,9 @@ class ListedLeases:
     def give_back(self, token: int) -> bool:
         return self._change(token, returned=True)
 
+    def is_in_place(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 

@@ -199,6 +199,28 @@ def test_a_file_that_was_put_in_its_place_is_noticed(path: Path) -> None:
                 store.renew(1, 5)
 
 
+def test_each_holder_sees_whether_it_is_its_file_that_others_find(path: Path) -> None:
+    """Between two renewals too: a second bot may begin the moment that the file is gone."""
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        store.renew(1, 5)
+        assert store.is_in_place()
+        path.unlink()
+        assert not store.is_in_place()
+        with SqliteLeases(path, ACCOUNT) as other:
+            assert (store.is_in_place(), other.is_in_place()) == (False, True)
+    assert (store.is_in_place(), other.is_in_place()) == (False, True)
+
+
+def test_in_a_file_that_nobody_finds_any_more_nothing_is_taken(path: Path) -> None:
+    with SqliteLeases(path, ACCOUNT) as store:
+        path.unlink()
+        with SqliteLeases(path, ACCOUNT) as other:
+            with pytest.raises(LeaseUnavailable, match="was replaced while it was in use"):
+                store.take(lease(), None)
+            assert other.read() is None
+
+
 def test_a_reader_in_the_middle_of_reading_holds_up_no_renewal(path: Path) -> None:
     with SqliteLeases(path, ACCOUNT) as store:
         store.take(lease(), None)
