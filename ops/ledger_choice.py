@@ -5,8 +5,9 @@ from pathlib import Path
 
 from messages.errors import ConfigError, LedgerTooNew, LedgerUnavailable
 from ops.config_schema import Config, IdempotencyBackend, VenueType
+from ops.ledger_moves import LEFT, noted
 from ops.run_dir import RunDir
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 from persistence.ledger_place import LedgerPlace, place_in, words_of
 
 
@@ -25,6 +26,7 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
     if not wants:
         if found is not None:
             raise ConfigError([_other(run_dir, f"is {found}", "postgres")])
+        _check_left(run_dir)
         _check_version(run_dir.ledger)
         return None
     if found is None and run_dir.ledger.exists():
@@ -40,6 +42,16 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
     if found != place:
         run_dir.atomic_write(LEDGER, words_of(place))
     return place
+
+
+def _check_left(run_dir: RunDir) -> None:
+    """Pass a directory whose ledger is in use in no other place."""
+    if (left := noted(run_dir, LEFT)) is not None:
+        raise ConfigError(
+            [f"run_dir: {run_dir.path} was moved from {left}, which could still be traded with:"
+             f" give watchkeeper ledger migrate {typed(run_dir.path)} --to sqlite once more, or,"
+             f" where that database is gone for good, delete {run_dir.path / LEFT}"]
+        )  # fmt: skip
 
 
 def _check_version(ledger: Path) -> None:

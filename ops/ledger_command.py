@@ -2,8 +2,8 @@
 
 The run directory is held meanwhile, and so is the lease of the ledger in the database: nobody
 writes either side. The new side is filled in one transaction and compared row by row before the
-run directory is turned to it, which is one rename. Killed anywhere, the run still has the ledger
-that it had, and the command can be given again.
+run directory is turned to it, which is one rename. Killed anywhere, the run has the one ledger or
+the other, and the command can be given again: it does what is left to do.
 """
 
 import json
@@ -21,7 +21,8 @@ from ops.config import IdempotencyBackend, load
 from ops.config_schema import Config, IdempotencyConfig
 from ops.held_ledger import hold_of
 from ops.ledger_choice import wanted_place
-from ops.run_dir import RunDir, atomic_write, sync_folder
+from ops.ledger_moves import ENTERED, LEFT, forget, note, noted
+from ops.run_dir import RunDir, sync_folder
 from ops.run_files import LEDGER
 from persistence.database import open_ledger_database
 from persistence.ledger_place import LedgerPlace, place_in, words_of
@@ -50,7 +51,8 @@ def ledger_migrate(run_dir: Path, to: str, url_env: str | None, *, as_json: bool
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         sys.stdout.write("".join(f"{one.table:14}{one.rows:10}  {one.digest}\n" for one in moved))
-        sys.stdout.write(f"all rows are alike; the ledger of {run_dir} is {where}\n")
+        alike = "all rows are alike; " if moved else ""
+        sys.stdout.write(f"{alike}the ledger of {run_dir} is {where}\n")
     return EXIT_OK
 
 
@@ -60,15 +62,16 @@ def _to_postgres(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
     if not url_env:
         raise ConfigError(["--database-url-env: name the variable that holds the address"])
     open_ledger_database(held.ledger).close()  # what a killed process left in its log is in it then
-    place = wanted_place(_config(held, url_env), held.path, _begun(held))
-    _remember(held, place)
+    place = wanted_place(_config(held, url_env), held.path, noted(held, ENTERED))
+    note(held, ENTERED, place)
     with hold_of(place, held, url_env=url_env) as lease:
         _fill_database(held, place, lease.got.lease.token)
         with closing(open_reading(held.ledger)) as one, closing(open_reading(place)) as other:
-            moved = compare(one, other)
+            moved = compare(one, other, _not_ours(place))
     _set_aside(held)
     held.atomic_write(LEDGER, words_of(place))
-    _begun_file(held).unlink(missing_ok=True)
+    forget(held, ENTERED)
+    forget(held, LEFT)  # it is in use again
     return str(place), moved
 
 
@@ -78,7 +81,7 @@ def _fill_database(held: RunDir, place: LedgerPlace, token: int) -> None:
 
     with closing(open_reading(place)) as there:
         if not is_empty(there):
-            return  # of a former try, which must have been whole: it is compared
+            return  # of a former try, which was whole: it is compared
     with (
         closing(open_writing(place, token)) as session,
         closing(open_reading(held.ledger)) as source,
@@ -91,9 +94,8 @@ def _to_sqlite(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
 
     place = place_in(held.ledger)
     if place is None:
-        raise ConfigError([f"--to sqlite: the ledger of {held.path} is a file already"])
-    if url_env:
-        place = msgspec.structs.replace(place, url_env=url_env)
+        return _leave_at_last(held, url_env)
+    place = _reached_by(place, url_env)
     new = held.path / _NEW
     for left in held.path.glob(f"{_NEW}*"):
         left.unlink()
@@ -102,10 +104,12 @@ def _to_sqlite(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
             with closing(FileTarget(new)) as target:
                 copy(source, target, _Tell())
             with closing(open_reading(new)) as other:
-                moved = compare(source, other)
+                moved = compare(source, other, "the run has the ledger it had; try it again")
+        note(held, LEFT, place)
         _turn_to_file(held, new)
         _leave(place, lease.got.lease.token)
         lease.is_quiet = False  # it went with the ledger: there is nothing to give back
+    forget(held, LEFT)
     return str(held.ledger), moved
 
 
@@ -115,6 +119,28 @@ def _turn_to_file(held: RunDir, new: Path) -> None:
         os.fsync(file.fileno())
     new.rename(held.ledger)
     sync_folder(held.path)
+
+
+def _leave_at_last(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
+    """Do what a try that was killed behind its rename has left to do."""
+    place = noted(held, LEFT)
+    if place is None:
+        raise ConfigError([f"--to sqlite: the ledger of {held.path} is a file already"])
+    place = _reached_by(place, url_env)
+    if _is_there(place):
+        with hold_of(place, held, url_env=place.url_env) as lease:
+            _leave(place, lease.got.lease.token)
+            lease.is_quiet = False
+    forget(held, LEFT)
+    return str(held.ledger), []
+
+
+def _is_there(place: LedgerPlace) -> bool:
+    from persistence.postgres.migrate import is_there
+    from persistence.postgres.session import Session
+
+    with closing(Session(place, f"reads {place.schema}", writes=False)) as session:
+        return is_there(session)
 
 
 def _leave(place: LedgerPlace, token: int) -> None:
@@ -149,23 +175,21 @@ def _check_whole(file: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-# ---------------------------------------------------------------- a try that is not the first
-
-
-def _begun_file(held: RunDir) -> Path:
-    return held.path / f"{LEDGER}.migrating"
-
-
-def _begun(held: RunDir) -> LedgerPlace | None:
-    return place_in(_begun_file(held))
-
-
-def _remember(held: RunDir, place: LedgerPlace) -> None:
-    """So that a second try goes on in the place of the first."""
-    atomic_write(_begun_file(held), words_of(place))
-
-
 # ---------------------------------------------------------------- small parts
+
+
+def _not_ours(place: LedgerPlace) -> str:
+    """Say what to do where the place that is to be filled holds something else."""
+    schema = place.schema
+    return (
+        f"the run has the file it had, and {place} is not written over. It is of a try before the"
+        " run went on in its file, or another run's: if no run goes on there, put it aside in the"
+        f' database (ALTER SCHEMA "{schema}" RENAME TO "{schema[:50]}_aside"), then try it again'
+    )
+
+
+def _reached_by(place: LedgerPlace, url_env: str | None) -> LedgerPlace:
+    return msgspec.structs.replace(place, url_env=url_env) if url_env else place
 
 
 def _config(held: RunDir, url_env: str) -> Config:

@@ -111,16 +111,16 @@ def copy(source: ReadConnection, target: Target, tell: Callable[[str, int], obje
         source.end()
 
 
-def compare(one: ReadConnection, other: ReadConnection) -> list[Moved]:
+def compare(one: ReadConnection, other: ReadConnection, todo: str) -> list[Moved]:
     """Compare two ledgers row by row and give what is alike.
 
     Raises:
-        LedgerUnavailable: they differ; the text says where.
+        LedgerUnavailable: they differ; the text says where, and what is `todo` then.
     """
-    return [_compared(one, other, table) for table in tables()]
+    return [_compared(one, other, table, todo) for table in tables()]
 
 
-def _compared(one: ReadConnection, other: ReadConnection, table: Table) -> Moved:
+def _compared(one: ReadConnection, other: ReadConnection, table: Table, todo: str) -> Moved:
     digest, count = blake2b(digest_size=16), 0
     mine, theirs = _rows(one, table), _rows(other, table)
     while True:
@@ -129,7 +129,7 @@ def _compared(one: ReadConnection, other: ReadConnection, table: Table) -> Moved
             where = (row or their_row or ())[: len(table.columns)]
             key = dict(zip(table.columns, where, strict=False))
             named = ", ".join(str(key[name]) for name in table.key)
-            raise LedgerUnavailable(f"the two ledgers differ in {table.name} at {named}")
+            raise LedgerUnavailable(f"the two ledgers differ in {table.name} at {named}: {todo}")
         if row is None:
             return Moved(table=table.name, rows=count, digest=digest.hexdigest())
         digest.update(msgspec.json.encode(row))

@@ -1,6 +1,7 @@
 """`ledger migrate`: every row goes over, or nothing does, wherever it is killed."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -17,6 +18,7 @@ from messages.stops import Stop, StopState
 from messages.values import OrderState as S
 from ops import ledger_command
 from ops.config import demo_config, effective_toml
+from ops.ledger_choice import settle_place
 from ops.ledger_command import FORMER, ledger_migrate
 from ops.run_dir import RunDir
 from persistence.ledger import SqliteLedger
@@ -125,6 +127,12 @@ def place(run: Path) -> LedgerPlace:
     return found
 
 
+def begun(run: Path) -> LedgerPlace:
+    found = place_in(run / "ledger.db.migrating")
+    assert found is not None
+    return found
+
+
 def test_there_and_back_nothing_is_lost_and_nothing_changes(run_dir: Path) -> None:
     before = told(run_dir)
     assert before[-1] == stops()
@@ -211,6 +219,51 @@ def test_killed_on_the_way_back_the_run_has_its_database(
     assert told(run_dir) == before
 
 
+def test_killed_before_the_databases_copy_is_out_of_use_it_is_put_so_by_the_next_try(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The file has its place already: the command said "a file already", and both could trade."""
+    to_postgres(run_dir)
+    left, before = place(run_dir), told(run_dir)
+    config = demo_config({"run_dir": str(run_dir)}, check_params)
+
+    killed(monkeypatch, "_leave", lambda: to_sqlite(run_dir))
+    assert (place_in(run_dir / "ledger.db"), told(run_dir)) == (None, before)
+    once_more = pytest.raises(ConfigError, match=r"ledger migrate .* --to sqlite once more")
+    with closing(RunDir(run_dir).open()) as held, once_more:
+        settle_place(config, held)
+    capsys.readouterr()
+
+    killed(monkeypatch, "forget", lambda: to_sqlite(run_dir))
+    assert to_sqlite(run_dir) == 0
+    assert capsys.readouterr().out == f"the ledger of {run_dir} is {run_dir / 'ledger.db'}\n"
+    with pytest.raises(LedgerUnavailable, match="is gone"):
+        PostgresLedger(left, 1)
+    with closing(RunDir(run_dir).open()) as held:
+        assert settle_place(config, held) is None
+    with pytest.raises(ConfigError, match="is a file already"):
+        to_sqlite(run_dir)
+
+
+def test_a_try_before_the_run_went_on_is_not_written_over_and_it_is_said_what_to_do(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(monkeypatch, "_set_aside", lambda: to_postgres(run_dir))
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        ledger.claim([samples.make_claim(9_000)], 1)
+
+    with pytest.raises(LedgerUnavailable, match="differ in orders at") as refused:
+        to_postgres(run_dir)
+
+    words = re.search(r"in the database \((ALTER .*)\), then try it again", str(refused.value))
+    assert words is not None
+    with closing(open_writing(begun(run_dir), None)) as session:
+        session.say(words[1])
+    before = told(run_dir)
+    assert to_postgres(run_dir) == 0
+    assert told(run_dir) == before
+
+
 CHANGES = {
     "orders": "UPDATE orders SET reason = 'x' WHERE client_order_id = 'wk7'",
     "order_events": "UPDATE order_events SET at_ns = at_ns + 1 WHERE number = 2",
@@ -279,4 +332,4 @@ def test_what_json_tells_is_what_was_moved(run_dir: Path, capsys: Any) -> None:
     to_postgres(run_dir)
     found = msgspec.json.decode(capsys.readouterr().out)
     rows = {one["table"]: one["rows"] for one in found["tables"]}
-    assert (rows["orders"], rows["fills"], rows["flags"]) == (MANY + 1, 18, 2)
+    assert (rows["orders"], rows["fills"], rows["flags"]) == (MANY + 1, 18, 4)
