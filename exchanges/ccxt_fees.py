@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from exchanges.ccxt_numbers import number
+from exchanges.ccxt_numbers import name_in, number
 from messages.exact import NOTHING
 
 Raw = Mapping[str, Any]
@@ -19,12 +19,12 @@ def fee_of(trade: Raw) -> tuple[Decimal, str]:
     """Give the fee of an execution and its currency; one that is not told is 0 of no currency.
 
     Raises:
-        Unclear: it is not a number.
+        Unclear: it is not a number, or the currency's name nothing that a ledger can hold.
     """
     fee = _only_one(trade)
     own = _own_charge(trade.get("info"))
     cost = number(fee.get("cost")) if own is None else own
-    return cost or NOTHING, str(fee.get("currency") or "")
+    return cost or NOTHING, name_in(fee, "currency")
 
 
 def _own_charge(told: Any) -> Decimal | None:

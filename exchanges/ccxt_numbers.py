@@ -1,12 +1,14 @@
-"""Numbers and moments as ccxt gives them, exact; `number = str` has it give them as text."""
+"""Numbers, moments and names as ccxt gives them; `number = str` has it give numbers as text."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from messages.ids import NS_PER_MS, TimestampNs
+from messages.texts import is_writable
 
-_LATEST_MS = 10**14
-"""In the year 5138: what is more is told in a finer unit."""
+_LATEST_MS = 2**63 // NS_PER_MS
+"""In the year 2262, the last that a ledger's row can hold: what is more is told in a finer unit."""
 
 
 class Unclear(ValueError):
@@ -30,6 +32,18 @@ def number(value: Any) -> Decimal | None:
     if not read.is_finite():
         raise Unclear(f"{value!r} is not a number")
     return read
+
+
+def name_in(told: Mapping[str, Any], field: str) -> str:
+    """Give a name of the exchange's own, which is kept as it is; "" where it tells none.
+
+    Raises:
+        Unclear: no file can hold it.
+    """
+    name = str(told.get(field) or "")
+    if not is_writable(name):
+        raise Unclear(f"{name!r} is not to be written down")
+    return name
 
 
 def milliseconds_ns(value: Any, otherwise: int = 0) -> TimestampNs:

@@ -8,12 +8,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from exchanges.ccxt_fees import fee_of
-from exchanges.ccxt_numbers import Unclear, milliseconds_ns, number
+from exchanges.ccxt_numbers import Unclear, milliseconds_ns, name_in, number
 from exchanges.facts import AccountTrade, Balance, MarketFacts
 from exchanges.protocol import NewOrder
 from messages.exact import NOTHING
 from messages.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
 from messages.orders import Fill, OrderReport
+from messages.texts import writable
 from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
 
 Raw = Mapping[str, Any]
@@ -105,12 +106,13 @@ def filled_of(order: Raw) -> Decimal:
 def name_of(order: Raw) -> str:
     """Give our id, or nothing where none is told.
 
-    ccxt takes Kraken's number of the user for it in streams, HTX's not at all.
+    One that no file can hold, which is none of ours, is spelled out. ccxt takes Kraken's number of
+    the user for it in streams, HTX's not at all.
     """
     own = _own(order)
     if "order_userref" in own:
-        return str(own.get("cl_ord_id") or "")
-    return str(order.get("clientOrderId") or own.get("clientOrderId") or "")
+        return writable(str(own.get("cl_ord_id") or ""))
+    return writable(str(order.get("clientOrderId") or own.get("clientOrderId") or ""))
 
 
 def report_of(
@@ -124,18 +126,19 @@ def report_of(
     """Make a report of an order; `client_order_id` goes before what the answer calls it.
 
     Raises:
-        Unclear: no id, symbol or status.
+        Unclear: no id, symbol or status; or names that no ledger can hold.
     """
     named = client_order_id or name_of(order)
-    if not order.get("id") or not order.get("symbol"):
+    venue_order_id, symbol = name_in(order, "id"), name_in(order, "symbol")
+    if not venue_order_id or not symbol:
         raise Unclear("an order without id or symbol")
     filled, average = filled_of(order), _average_of(order)
     told_at = order.get("lastUpdateTimestamp") or order.get("lastTradeTimestamp")
     return OrderReport(
         client_order_id=ClientOrderId(named),
-        symbol=Symbol(str(order["symbol"])),
+        symbol=Symbol(symbol),
         state=state_of(order),
-        venue_order_id=VenueOrderId(str(order["id"])),
+        venue_order_id=VenueOrderId(venue_order_id),
         filled_quantity=filled,
         average_price=average if filled > NOTHING and average else None,
         fills=tuple(fills),
@@ -160,12 +163,13 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
         Unclear: no trade id, price or quantity.
     """
     price, quantity = number(trade.get("price")), number(trade.get("amount"))
-    if not trade.get("id") or price is None or quantity is None:
+    trade_id = name_in(trade, "id")
+    if not trade_id or price is None or quantity is None:
         raise Unclear("a trade without id, price or quantity")
     fee, fee_currency = fee_of(trade)
     maker = trade.get("takerOrMaker") == "maker"
     return Fill(
-        trade_id=TradeId(str(trade["id"])),
+        trade_id=TradeId(trade_id),
         price=price,
         quantity=quantity,
         fee=fee,
@@ -193,12 +197,13 @@ def trade_of(trade: Raw) -> AccountTrade:
     Raises:
         Unclear: as `fill_of`, or no side or order id.
     """
-    if trade.get("side") not in ("buy", "sell") or not trade.get("order"):
+    venue_order_id = name_in(trade, "order")
+    if trade.get("side") not in ("buy", "sell") or not venue_order_id:
         raise Unclear("a trade without side or order id")
     return AccountTrade(
         symbol=Symbol(str(trade.get("symbol"))),
         side=Side(trade["side"]),
-        venue_order_id=VenueOrderId(str(trade["order"])),
+        venue_order_id=VenueOrderId(venue_order_id),
         fill=fill_of(trade),
     )
 

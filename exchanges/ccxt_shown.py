@@ -11,13 +11,14 @@ import msgspec
 
 from exchanges.capabilities import Capability, Lookup
 from exchanges.ccxt_lookup import OrderLookup
-from exchanges.ccxt_numbers import Unclear, milliseconds_ns, number
+from exchanges.ccxt_numbers import Unclear, milliseconds_ns, name_in, number
 from exchanges.ccxt_parse import filled_of, name_of, state_of, trade_of
 from exchanges.facts import AccountTrade
 from messages.errors import OutcomeUnknown
 from messages.exact import NOTHING
 from messages.ids import NS_PER_S, ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.orders import Fill
+from messages.texts import writable
 from messages.values import OrderState, Side
 
 FAILURES_IN_A_ROW = 3
@@ -146,7 +147,8 @@ class Looker:
         try:
             one = _shown_of(order, name)
         except Unclear as error:
-            shown.problems.append(f"order {order.get('id')} cannot be read: {error}")
+            named = writable(str(order.get("id")))
+            shown.problems.append(f"order {named} cannot be read: {error}")
             return
         shown.orders[one.symbol, one.venue_order_id] = one
 
@@ -169,7 +171,8 @@ def _shown_of(order: Mapping[str, Any], name: ClientOrderId | None) -> ShownOrde
     """
     quantity = number(order.get("amount"))
     told, side = order.get("info"), order.get("side")
-    if not order.get("id") or not order.get("symbol") or side not in ("buy", "sell"):
+    venue_order_id, symbol = name_in(order, "id"), name_in(order, "symbol")
+    if not venue_order_id or not symbol or side not in ("buy", "sell"):
         raise Unclear("it has no id, symbol or side")
     if quantity is None:
         raise Unclear("it has no quantity")
@@ -177,8 +180,8 @@ def _shown_of(order: Mapping[str, Any], name: ClientOrderId | None) -> ShownOrde
     original = told.get("origClientOrderId") if isinstance(told, Mapping) else None
     return ShownOrder(
         client_order_id=name or ClientOrderId(str(original or name_of(order))),
-        venue_order_id=VenueOrderId(str(order["id"])),
-        symbol=Symbol(str(order["symbol"])),
+        venue_order_id=VenueOrderId(venue_order_id),
+        symbol=Symbol(symbol),
         side=Side(side),
         quantity=quantity,
         state=state_of(order),
