@@ -127,8 +127,8 @@ class PersonDesk:
             if answer.problem:
                 text += f"; asked once more it said nothing ({answer.problem})"
             self._answer(message, entry, ok=True, text=text)
-        elif shown is not None and entry.order_key in self._under_way:
-            return  # the cancel's own answer is on its way
+        elif not answer.problem and entry.order_key in self._under_way:
+            return  # the cancel's own answer is on its way, and newer than what was seen
         elif shown is not None and entry.order_key in self._too_early:
             self._too_early.discard(entry.order_key)
             self._desk.asking.ask_for(entry)

@@ -187,6 +187,23 @@ def test_an_order_that_the_venue_has_no_more_is_said_to_be_a_persons_to_settle(
     assert desk.order(1).state is S.ACCEPTED
 
 
+def test_one_that_it_has_no_more_may_be_so_by_the_cancel_whose_answer_is_waited_for(
+    desk: OrderPath,
+) -> None:
+    """After a restart each open order is asked for; some exchanges forget what was canceled."""
+    accepted(desk)
+    desk.start()
+    cancel(desk)
+
+    found(desk, None)
+    assert desk.kept.board.answer("c") is None
+    canceled(desk, desk.report(1, S.CANCELED))
+    found(desk, None)
+
+    ok, text = answer(desk, "c")
+    assert (ok, text.partition(";")[0]) == (True, "canceled, 0 of 1 filled")
+
+
 def test_an_ended_order_is_not_canceled(desk: OrderPath) -> None:
     desk.tell(desk.intent(1)).tell(desk.submitted(1, S.FILLED, "1"))
     cancel(desk)
