@@ -101,6 +101,8 @@ class PersonDesk:
 
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel: whatever it says, the order is asked for."""
+        if answer.epoch != self._ctx.epoch:
+            return  # our own, if any, is under way still
         key = answer.order_key
         self._under_way.discard(key)
         if isinstance(self._waiting.get(key), CancelOrder):

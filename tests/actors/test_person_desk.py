@@ -142,6 +142,24 @@ def test_nor_does_what_was_under_way_when_the_cancel_was_answered(desk: OrderPat
     )
 
 
+def test_nor_does_the_answer_to_a_cancel_of_an_incarnation_that_is_gone(desk: OrderPath) -> None:
+    accepted(desk)
+    cancel(desk)
+    before = desk.gateway.canceled[-1]
+    desk.start()
+    found(desk, desk.report(1, S.ACCEPTED))
+    cancel(desk, request="again")
+    late = CancelDone(order_key=before.key, epoch=before.epoch, report=None, problem="lost")
+    desk.tell(late)
+
+    found(desk, desk.report(1, S.ACCEPTED))
+    assert desk.kept.board.answer("again") is None
+    canceled(desk, desk.report(1, S.CANCELED))
+    found(desk, desk.report(1, S.CANCELED))
+
+    assert answer(desk, "again") == (True, "canceled, 0 of 1 filled")
+
+
 def test_each_order_has_its_own_reason_why_it_is_still_open(desk: OrderPath) -> None:
     accepted(desk)
     desk.tell(desk.intent(2)).tell(desk.submitted(2, S.ACCEPTED))
