@@ -153,12 +153,12 @@ class ExecutorActor(Actor):
             self._kept.struck_by = None
 
     def _waits(self, key: OrderKey) -> bool:
-        return self._cancels.has(key) or self._exits.has(key)
+        return self._replacements.has(key) or self._exits.has(key)
 
     def _use(self, desks: ExecutorDesks) -> None:
         self._desk, self._judge = desks.orders, desks.judge
         self._stops, self._cancels, self._operator = desks.stops, desks.cancels, desks.operator
-        self._exits = desks.exits
+        self._exits, self._replacements = desks.exits, desks.replacements
         self._settling, self._market, self._venue = desks.settling, desks.market, desks.venue
         self._telling, self._health = desks.telling, desks.health
 
@@ -304,12 +304,12 @@ class ExecutorActor(Actor):
         orders = [intent for intent in intents if isinstance(intent, OrderIntent)]
         verdicts = self._exits.taken(self._judge.judge(orders)) if orders else []
         claims = [claim_of(v, self._gateway.name_of) for v in verdicts if isinstance(v, _WRITTEN)]
-        self._cancels.recording(claims)
+        self._replacements.recording(claims)
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
         self._exits.keep()
         self._desk.orders.ended(reports)
-        self._cancels.judged([one.intent for one in claims if one.intent.replaces is not None])
+        self._replacements.judged([one.intent for one in claims if one.intent.replaces is not None])
         if moves:
             self.ctx.progress()
             if stops_before:

@@ -15,9 +15,11 @@ from actors.exit_desk import ExitDesk
 from actors.gateway import Gateway
 from actors.judgement import Judge
 from actors.market_desk import MarketDesk
+from actors.noted_wishes import NotedWishes
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
 from actors.orphans import Orphans
+from actors.replacements import Replacements
 from actors.settling import Settling
 from actors.stop_desk import StopDesk
 from actors.telling import Telling, ToMetrics, ToStrategy
@@ -80,6 +82,9 @@ class ExecutorDesks:
         self.orders.noting.append(self.exits)
         protects = self.stops.shown_to_people.leaves
         self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep, protects)
+        self.wishes = NotedWishes(ledger, self.orders.differs)
+        self.orders.noting.append(self.wishes)
+        self.replacements = self._make_replacements()
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()
         self.operator = self._make_operator()
@@ -149,13 +154,22 @@ class ExecutorDesks:
             stops=self.stops.book,
         )
 
+    def _make_replacements(self) -> Replacements:
+        return Replacements(
+            ledger=self._ledger,
+            noted=self.wishes,
+            begun=self._around.kept.replacing,
+            keep=self.orders.keep,
+        )
+
     def _make_cancels(self) -> CancelDesk:
         return CancelDesk(
             ctx=self._ctx,
             ledger=self._ledger,
             gateway=self._around.gateway,
             desk=self.orders,
-            replacing=self._around.kept.replacing,
+            noted=self.wishes,
+            replacements=self.replacements,
             tell=self.telling.strategy,
             on_given_up=lambda: self.health.show(),
         )
@@ -176,7 +190,7 @@ class ExecutorDesks:
         )
 
     def _not_replacing(self, intent: OrderIntent) -> Refusal | None:
-        why = self.cancels.why_not(intent)
+        why = self.replacements.why_not(intent)
         return why or (self.exits.why_not(intent) if intent.leaves else None)
 
     def _make_operator(self) -> OperatorDesk:
@@ -187,6 +201,7 @@ class ExecutorDesks:
             desk=self.orders,
             board=self._around.kept.board,
             cancels=self.cancels,
+            replacements=self.replacements,
             forgive=self._forgive_drawdown,
             on_resumed=lambda: self.settling.resumed(),
             replayed=self._around.replayed,
@@ -221,7 +236,7 @@ class ExecutorDesks:
             board=self._around.kept.board,
             desk=self.orders,
             stops=self.stops.shown_to_people,
-            cancels=self.cancels,
+            given_up=self.cancels.given_up,
             exits=self.exits,
             orphans=self.orphans,
             venue_text=self.venue.text,
@@ -233,6 +248,7 @@ class ExecutorDesks:
             ctx=self._ctx,
             desk=self.orders,
             cancels=self.cancels,
+            replacements=self.replacements,
             operator=self.operator,
             health=self.health,
             decide=self._decide,

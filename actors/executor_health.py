@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.exit_desk import ExitDesk
+from actors.given_up import GivenUp
 from actors.operator_board import Matter, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.orphans import Orphans
@@ -22,7 +22,7 @@ class ExecutorHealth:
         board: OperatorBoard,
         desk: OrderDesk,
         stops: StopsShown,
-        cancels: CancelDesk,
+        given_up: GivenUp,
         exits: ExitDesk,
         orphans: Orphans,
         venue_text: Callable[[str], str],
@@ -31,7 +31,7 @@ class ExecutorHealth:
         self._ctx, self._board = ctx, board
         self._venue_text, self._venue_matters = venue_text, venue_matters
         self._desk, self._stops = desk, stops
-        self._cancels, self._exits, self._orphans = cancels, exits, orphans
+        self._given_up, self._exits, self._orphans = given_up, exits, orphans
         board.open_stops = stops.count
 
     def show(self) -> None:
@@ -56,7 +56,7 @@ class ExecutorHealth:
             or self._desk.late.problem()
             or self._stops.problem()
             or self._exits.problem()
-            or self._cancels.problem()
+            or self._given_up.problem()
             or self._desk.asking.unanswered()
             or self._orphans.problem()
         )
@@ -70,7 +70,7 @@ class ExecutorHealth:
                 "order": self._desk.difference,
                 "filled_late": self._desk.late.problem(),
                 "still_held": self._exits.problem(),
-                "not_ended": self._cancels.problem(),
+                "not_ended": self._given_up.problem(),
                 "not_traded": self._orphans.problem(),
             }
         if not found:

@@ -11,6 +11,7 @@ from actors.halt_desk import REPEAT, TRY_AGAIN, Forgive, HaltDesk
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.person_desk import PersonDesk
+from actors.replacements import Replacements
 from actors.stop_hand import StopsByHand
 from messages.halting import (
     CancelDone,
@@ -37,11 +38,13 @@ class OperatorDesk:
         desk: OrderDesk,
         board: OperatorBoard,
         cancels: CancelDesk,
+        replacements: Replacements,
         forgive: Forgive,
         on_resumed: Callable[[], None],
         replayed: bool,
     ) -> None:
         self._ctx, self._desk, self._cancels = ctx, desk, cancels
+        self._replacements = replacements
         self._persons = PersonDesk(ctx=ctx, ledger=ledger, gateway=gateway, desk=desk, board=board)
         self._stops = StopsByHand(ctx=ctx, ledger=ledger, desk=desk, board=board)
         self._halts = HaltDesk(
@@ -64,7 +67,7 @@ class OperatorDesk:
         """Take up an earlier halt; what it was to keep from being sent may not be refused yet."""
         self._halts.recover()
         if self.halted:
-            self._cancels.halted(self._desk.halt_reason)
+            self._replacements.halted(self._desk.halt_reason)
 
     def saw(self, entry: LedgerEntry) -> None:
         """An order moved, durably."""
@@ -87,7 +90,7 @@ class OperatorDesk:
             case ResumeTrading():
                 self._halts.resume(message)
             case CancelOrder():
-                self._cancels.canceled_by_a_person(message.order_key)
+                self._replacements.canceled_by_a_person(message.order_key)
                 self._persons.cancel(message)
             case ResolveOrder():
                 self._persons.resolve(message)

@@ -12,6 +12,7 @@ from actors.executor_health import ExecutorHealth
 from actors.executor_kept import GROUP_LIMIT, Held
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
+from actors.replacements import Replacements
 from messages.lifecycle import ActorState
 from messages.market import MarketEvent
 from messages.orders import CancelIntent, Intent
@@ -26,11 +27,13 @@ class Settling:
         ctx: Context,
         desk: OrderDesk,
         cancels: CancelDesk,
+        replacements: Replacements,
         operator: OperatorDesk,
         health: ExecutorHealth,
         decide: Callable[[Sequence[Intent]], None],
     ) -> None:
         self._ctx, self._desk, self._cancels = ctx, desk, cancels
+        self._replacements = replacements
         self._operator, self._health, self._decide = operator, health, decide
         self._held = Held()
         self.reconciled = False
@@ -85,7 +88,7 @@ class Settling:
             self._replace()
             self.work_off()
         if self._operator.halted:
-            self._cancels.halted(self._desk.halt_reason)
+            self._replacements.halted(self._desk.halt_reason)
         if self.reconciled or self._operator.halted:
             self._replace()
 
@@ -97,9 +100,9 @@ class Settling:
 
     def _replace(self) -> None:
         """Judge again what takes the place of orders that have ended."""
-        while ready := self._cancels.ready():
+        while ready := self._replacements.ready():
             self._decide(ready)
-            self._cancels.judged(ready)
+            self._replacements.judged(ready)
 
 
 def _changes(intent: Intent) -> bool:

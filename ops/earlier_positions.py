@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from actors.cancel_desk import waiting
 from actors.log import logger
+from actors.noted_wishes import waiting
 from actors.order_records import update_of
 from actors.strategy import Kept
 from decisions.risk_exit import fees_in

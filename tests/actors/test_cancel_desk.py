@@ -310,7 +310,7 @@ def test_an_executor_that_dies_between_the_end_and_the_claim_goes_on(
 ) -> None:
     desk.tell(replacing(desk))
     with monkeypatch.context() as patch:
-        patch.setattr(type(desk.actor._cancels), "ready", lambda _: [])
+        patch.setattr(type(desk.actor._replacements), "ready", lambda _: [])
         canceled(desk, desk.report(1, S.CANCELED))
     assert key_of(2) not in desk.orders()
 

@@ -209,7 +209,7 @@ def test_what_is_over_is_not_remembered(desk: OrderPath) -> None:
 
     assert not desk.kept.replacing
     assert not desk.actor._desk.unwanted
-    assert not desk.actor._cancels._wishes
+    assert not desk.actor._cancels.waits
     assert not desk.kept.telling
 
 
@@ -257,4 +257,4 @@ def test_nor_is_one_that_waits_for_the_ledger_to_come_back(
     found(mortal, mortal.report(1, S.ACCEPTED)).after(1)
 
     assert told(mortal, 2) == []
-    assert mortal.actor._cancels.has(key_of(2))
+    assert mortal.actor._replacements.has(key_of(2))

@@ -199,7 +199,7 @@ def test_what_was_given_up_while_all_was_settled_is_refused_by_the_next_executor
 
     assert desk.order(2).state is S.REFUSED
     assert told(desk, 2) == [S.REFUSED]
-    assert not desk.actor._cancels.has(key_of(2))
+    assert not desk.actor._replacements.has(key_of(2))
 
 
 def fails_to_start(
