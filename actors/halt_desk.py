@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.halt_at_venue import HaltAtVenue
 from actors.halt_shown import doubted, failed_view, halt_view
+from actors.kept_halt import KeptHalt
 from actors.log import logger
 from actors.operator_board import TRADING, Answer, HaltView, OperatorBoard
 from actors.order_desk import OrderDesk
-from actors.order_records import new_order
 from decisions import halting
-from decisions.executor import contradiction
 from decisions.halting import (
     Ask,
     Cancel,
@@ -31,9 +31,8 @@ from decisions.halting import (
     OrderedBy,
     Step,
 )
-from exchanges.capabilities import OUR_PREFIXES
 from messages import lineage
-from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable, VenueFailed
+from messages.errors import ActorUnavailable, LedgerUnavailable, VenueFailed
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
@@ -72,15 +71,14 @@ class HaltDesk:
         on_resumed: Callable[[], None],
         replayed: bool,
     ) -> None:
-        self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._ctx, self._gateway = ctx, gateway
         self._replayed = replayed
         self._desk, self._board = desk, board
         self._forgive, self._on_resumed = forgive, on_resumed
+        self._kept = KeptHalt(ctx, ledger, gateway)
+        self._venue = HaltAtVenue(ctx, ledger, gateway, desk)
         self._halt = halting.TRADING
         self._later: list[Effect] = []
-        self._foreign: tuple[str, ...] = ()
-        self._on_disk = False
-        self._problem = ""
         self._will_try = False
 
     @property
@@ -97,23 +95,7 @@ class HaltDesk:
             VenueFailed: as `order` did.
         """
         self._end_with_venue()
-        now_ns = self._ctx.utc_ns()
-        copied = None
-        try:
-            text = self._ledger.halt_reason()
-            copied = lineage.copied_in(self._ledger.note(lineage.COPIED))
-        except LedgerLost:
-            raise  # a server comes back: the start is tried again
-        except LedgerUnavailable as error:
-            step = halting.unreadable(str(error), now_ns)
-        else:
-            self._on_disk = text is not None
-            step = halting.recover(text, now_ns)
-        if step[0].record is None and copied is not None:
-            record = HaltRecord(
-                reason=lineage.reason(copied), ordered_by=OrderedBy.RULE, at_ns=now_ns
-            )
-            step = halting.halt(halting.TRADING, record)
+        step = self._kept.begin(self._ctx.utc_ns())
         if step[0].record is None and self._board.record is not None:
             step = halting.halt(halting.TRADING, self._board.record)
         self._bar(step[0].record)
@@ -138,13 +120,15 @@ class HaltDesk:
         self._bar(self._halt.record or record)
         try:
             self._take(halting.halt(self._halt, record))
-            if not self._on_disk:
+            if not self._kept.is_there:
                 self._keep()
                 self._show()
         except ActorUnavailable:
             self._ctx.hand_on([message])  # a newer incarnation has taken over
             raise
-        self._board.tell(message.request, Answer(ok=self._on_disk, text=self._board.halt.text))
+        self._board.tell(
+            message.request, Answer(ok=self._kept.is_there, text=self._board.halt.text)
+        )
 
     def _end_with_venue(self) -> None:
         is_over = self._replayed and self._gateway.shows_again
@@ -176,27 +160,22 @@ class HaltDesk:
         by, failed = OrderedBy.PERSON, self._board.venue_failure
         if failed:
             return False, f"the venue failed ({failed}): stop the run and start it again"
-        if copied := lineage.copied_in(self._ledger.note(lineage.COPIED)):
+        if copied := self._kept.copied():
             return False, lineage.why_not_resume(copied)
         if self._halt.may_send and self._forgive(self._desk.keep):
             return True, "the drawdown begins anew at the present equity"
         why_not = halting.why_not_resume(self._halt, by, despite_open=despite_open)
         if why_not:
-            doubt = "" if self._halt.may_send else doubted(self._may_be_open(), self._problem)
+            doubt = "" if self._halt.may_send else doubted(self._may_be_open(), self._venue.problem)
             return False, f"{why_not}{doubt}"
         after, _ = halting.resume(self._halt, by, despite_open=despite_open)
-        if not self._forgive(self._end_on_disk):
-            self._end_on_disk(NO_NOTES)
-        self._halt, self._later, self._on_disk = after, [], False
+        if not self._forgive(self._kept.end):
+            self._kept.end(NO_NOTES)
+        self._halt, self._later = after, []
         self._bar(None)
         self._board.halt = TRADING
         self._on_resumed()
         return True, "trading goes on"
-
-    def _end_on_disk(self, notes: Mapping[str, str]) -> None:
-        """End it in the commit that writes the notes: there is no half of a resume."""
-        with self._gateway.holding(self._ctx.epoch):
-            self._ledger.clear_halt(notes)
 
     def _bar(self, record: HaltRecord | None) -> None:
         """Let nothing leave, or everything again: before the disk is asked, and after."""
@@ -221,14 +200,13 @@ class HaltDesk:
         """The venue told of orders unasked: one that had ended here and is open there is ours."""
         alive = [one for one in reports if one.state not in FINAL_STATES]
         if alive and not self._halt.may_send:
-            ours, _ = self._sorted(alive)
+            ours, _ = self._venue.sort(alive)
             for key in ours:
                 self._take(halting.order_seen(self._halt, key))
 
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel; what its report says is recorded already."""
-        if answer.problem:
-            self._problem = answer.problem
+        self._venue.heard(answer.problem)
         self._take(halting.cancel_done(self._halt, answer.order_key))
 
     def looked_up(self, answer: LookupDone) -> None:
@@ -236,49 +214,25 @@ class HaltDesk:
         key = answer.order_key
         if answer.epoch != self._ctx.epoch or key not in self._halt.open:
             return
-        is_open = self._is_open(answer)
-        if answer.problem:
-            self._problem = answer.problem
+        is_open = self._venue.is_open(answer)
+        self._venue.heard(answer.problem)
         step = halting.looked_up(self._halt, key, is_open=is_open)
         self._take(step, pause=is_open is not False)
-
-    def _is_open(self, answer: LookupDone) -> bool | None:
-        if answer.report is not None:
-            return answer.report.state not in FINAL_STATES
-        # Void, too, is an absence that was asked for before the last send.
-        void = answer.problem or answer.order_key in self._desk.orders.unsettled
-        return None if void else False
 
     def listed(self, answer: OpenListed) -> None:
         """Take the answer to a question for all that is open."""
         if answer.epoch != self._ctx.epoch:
             return
-        ours, foreign = self._sorted(answer.reports)
-        keys = [*ours, *(entry.order_key for entry in self._ledger.open_entries())]
+        ours, foreign = self._venue.sort(answer.reports)
+        keys = [*ours, *self._venue.open_here()]
         if answer.problem:
-            self._problem = answer.problem
+            self._venue.heard(answer.problem)
             fresh = any(key not in self._halt.open for key in keys)
             step = halting.list_failed(self._halt, answer.question, keys)
             self._take(step, pause=not fresh)
             return
-        self._foreign, self._problem = foreign, ""
+        self._venue.foreign, self._venue.problem = foreign, ""
         self._take(halting.listed(self._halt, answer.question, keys))
-
-    def _sorted(self, reports: Iterable[OrderReport]) -> tuple[list[OrderKey], tuple[str, ...]]:
-        """Tell this ledger's orders, ended ones too, from those of anybody else."""
-        by_name = {report.client_order_id: report for report in reports}
-        known = {e.client_order_id: e.order_key for e in self._ledger.open_entries()}
-        unknown = [name for name in by_name if name not in known and name.startswith(OUR_PREFIXES)]
-        for name, entry in self._ledger.called(unknown).items() if unknown else ():
-            known[name] = entry.order_key
-            if difference := contradiction(entry.order_key, entry, by_name[name]):
-                self._desk.differs(difference)
-        foreign = tuple(
-            f"{report.symbol} {report.venue_order_id or report.client_order_id}"
-            for report in reports
-            if report.client_order_id not in known
-        )
-        return [known[name] for name in by_name if name in known], foreign
 
     # ------------------------------------------------------------ timers
 
@@ -291,7 +245,7 @@ class HaltDesk:
     def try_again(self) -> None:
         """Try anew what was not proved, and to write down what is not on disk."""
         self._will_try = False
-        if self._halt.record is not None and not self._on_disk:
+        if self._halt.record is not None and not self._kept.is_there:
             self._keep()
         if self._halt.state is HaltState.HALTED_UNPROVED:
             self._take(halting.try_again(self._halt))
@@ -318,46 +272,22 @@ class HaltDesk:
             case Keep():
                 self._keep()
             case ListOpen(question) if question == self._halt.question and self._halt.listing:
-                self._list(question)
+                self._venue.list_open(question, self._halt.open)
             case Cancel(key) if key in self._halt.open:
                 self._cancel(key)
             case Ask(key) if key in self._halt.open:
-                self._ask(key)
+                self._venue.ask(key)
             case Drop() | ListOpen() | Cancel() | Ask():
                 pass  # `resume` drops; the others have been settled meanwhile
 
     def _keep(self) -> None:
-        """Write the record down; a disk that refuses is asked again by the timer.
-
-        What is there already stays, also where it cannot be read: it is the cause.
-        """
-        record = self._halt.record
-        if record is None:
-            return
-        try:
-            with self._gateway.holding(self._ctx.epoch):
-                if self._ledger.halt_reason() is None:
-                    self._ledger.set_halt(halting.text_of(record))
-            self._on_disk = True
-        except LedgerUnavailable as error:
-            self._on_disk = False
-            log = logger.bind(actor=self._ctx.path)
-            log.error("the halt could not be kept on disk: {}", error)
-
-    def _list(self, question: int) -> None:
-        symbols = [entry.symbol for entry in self._ledger.open_entries()]
-        symbols += [e.symbol for e in self._ledger.lookup([*self._halt.open]).values()]
-        self._gateway.list_open(self._ctx.epoch, question, symbols)
+        """Write the record down; a disk that refuses is asked again by the timer."""
+        if self._halt.record is not None:
+            self._kept.keep(self._halt.record)
 
     def _cancel(self, key: OrderKey) -> None:
-        entry = self._ledger.lookup([key])[key]
-        if entry.state in UNSENT_STATES:  # nothing to cancel; it is asked for all the same
+        if not self._venue.cancel(key):  # it is asked for all the same
             self._take(halting.cancel_done(self._halt, key))
-            return
-        self._gateway.cancel(self._ctx.epoch, key, new_order(entry))
-
-    def _ask(self, key: OrderKey) -> None:
-        self._desk.asking.ask_for(self._ledger.lookup([key])[key])
 
     # ------------------------------------------------------------ showing
 
@@ -366,7 +296,7 @@ class HaltDesk:
         if self._ctx.fenced or not self.halted:
             return
         unproved = self._halt.state is HaltState.HALTED_UNPROVED
-        wants = unproved or (self._halt.record is not None and not self._on_disk)
+        wants = unproved or (self._halt.record is not None and not self._kept.is_there)
         if wants and not self._will_try:
             self._will_try = True
             self._ctx.after(TRY_AGAIN_NS, TRY_AGAIN)
@@ -386,12 +316,12 @@ class HaltDesk:
             self._halt,
             record,
             proved_at_ns=proved_at_ns,
-            is_on_disk=self._on_disk,
-            foreign=self._foreign,
-            problem=self._problem,
+            is_on_disk=self._kept.is_there,
+            foreign=self._venue.foreign,
+            problem=self._venue.problem,
             may_be_open=self._may_be_open() if state is HaltState.HALTED_UNPROVED else (),
         )
 
     def _may_be_open(self) -> list[OrderKey]:
         """Give what may be open while a halt is not proved."""
-        return sorted(self._halt.open) or [e.order_key for e in self._ledger.open_entries()]
+        return sorted(self._halt.open) or self._venue.open_here()
