@@ -73,12 +73,12 @@ class Context:
 
     def after(self, delay_ns: int, message: Message) -> None:
         """Deliver `message` to this actor once, after a span."""
-        self.cell.mailbox.set_timer(self.life, self.monotonic_ns() + delay_ns, message)
+        self.cell.mailbox.timers.set(self.life, self.monotonic_ns() + delay_ns, message)
 
     def every(self, period_ns: int, message: Message) -> None:
         """Deliver `message` to this actor again and again, first after one period."""
         due_ns = self.monotonic_ns() + period_ns
-        self.cell.mailbox.set_timer(self.life, due_ns, message, period_ns)
+        self.cell.mailbox.timers.set(self.life, due_ns, message, period_ns)
 
     def drain(self, kinds: tuple[type[Message], ...], limit: int) -> list[Any]:
         """Take more messages of some classes that already wait at the head of the queue."""

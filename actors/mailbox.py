@@ -5,7 +5,6 @@ handed back or kept over a restart, user. Underneath is a C-level queue; Pykka's
 fifths of a tell's cost.
 """
 
-import heapq
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,10 +15,11 @@ from typing import Any
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Fact, Own, Perishable, Place, StopRequest, Told
 from actors.hops import Hops
-from actors.mailbox_protocols import Queue, Reader, Recorder, Timer
+from actors.mailbox_protocols import Queue, Reader, Recorder
 from actors.places import Places
+from actors.timers import Timers, left_s
 from messages.base import Delivery, Message, OnRestart, Overflow
-from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
+from messages.ids import NS_PER_MS, ActorPath
 
 _PLAIN = Message.delivery
 """The policy of a class that declares none: bounded, kept over a restart, never too old."""
@@ -78,11 +78,10 @@ class Mailbox:
         self._waiting = self._user.qsize
         self._control: deque[Envelope] = deque()
         self._front: deque[Envelope] = deque()
-        self._timers: list[Timer] = []
-        self._timer_seq = 0
         self._woken = False
         """Whether a `WAKE` is under way, so that there is never a heap of them."""
         self._places = Places()
+        self.timers = Timers()
 
     # ------------------------------------------------------------------ putting
 
@@ -239,7 +238,7 @@ class Mailbox:
         if self._control:
             return self._control.popleft()
         if reader.timers and reader.timers[0][0] <= (now := self._now()):
-            return self._pop_timer(reader, now)
+            return self.timers.pop(reader, now)
         if self._front:
             return self._front.popleft()
         return None
@@ -250,7 +249,7 @@ class Mailbox:
             if envelope is None:
                 return None  # a timer is due, and was set for this moment
             self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
-            due_s = self._due_s(reader)
+            due_s = left_s(reader, self._now)
             self._bell.wait(self.gather_s if due_s is None else min(self.gather_s, due_s))
             self._bell.clear()
             return envelope
@@ -258,15 +257,9 @@ class Mailbox:
 
     def _wait_for_one(self, reader: Reader) -> Envelope | None:
         try:
-            return self._user.get(True, self._due_s(reader))  # type: ignore[no-any-return]  # a queue's items have no type
+            return self._user.get(True, left_s(reader, self._now))  # type: ignore[no-any-return]  # a queue's items have no type
         except Empty:
             return None
-
-    def _due_s(self, reader: Reader) -> float | None:
-        """Give how long it is until the next timer; None without one."""
-        if not reader.timers:
-            return None
-        return max((reader.timers[0][0] - self._now()) / NS_PER_S, 0.0)
 
     def _accept(self, envelope: Envelope, reader: Reader) -> Envelope | None:
         """Give the envelope back unless it is void; a fenced reader hands it on."""
@@ -331,23 +324,6 @@ class Mailbox:
                     self.hops.join(accepted.message, accepted.enqueued_ns)
         return taken
 
-    # ------------------------------------------------------------------ timers
-
-    def set_timer(self, reader: Reader, due_ns: int, message: Message, every_ns: int = 0) -> None:
-        """Deliver `message` at a monotonic moment, and again every `every_ns` if given."""
-        self._timer_seq += 1
-        heapq.heappush(reader.timers, (due_ns, self._timer_seq, message, every_ns))
-
-    def next_due_ns(self) -> int | None:
-        """When the earliest timer fires, on the monotonic clock."""
-        return self._timers[0][0] if self._timers else None
-
-    def _pop_timer(self, reader: Reader, now: int) -> Envelope:
-        due_ns, _, message, every_ns = heapq.heappop(reader.timers)
-        if every_ns:
-            self.set_timer(reader, max(due_ns + every_ns, now), message, every_ns)
-        return Due(message, None, due_ns, reader=reader)
-
     # ------------------------------------------------------------------ life
 
     def depth(self) -> int:
@@ -356,7 +332,7 @@ class Mailbox:
 
     def has_work(self) -> bool:
         """Whether `poll` would give something now."""
-        due = self.next_due_ns()
+        due = self.timers.next_due_ns()
         return bool(
             self._control
             or self._front
@@ -369,7 +345,7 @@ class Mailbox:
 
         Nobody reads now, but others put: what they put meanwhile comes after what is kept.
         """
-        self._timers = reader.timers
+        self.timers.begin(reader)
         waiting = [self._front.popleft() for _ in range(len(self._front))]
         with suppress(Empty):
             for _ in range(self._user.qsize()):

@@ -151,14 +151,14 @@ class StepRuntime(Runtime):
         for path in self._actors:
             if path in self._busy:
                 continue
-            at = self.cells[path].mailbox.next_due_ns()
+            at = self.cells[path].mailbox.timers.next_due_ns()
             if at is not None and at <= end_ns and (due is None or at < due):
                 due = at
         if due is None:
             return False
         self.clock.advance_to(due)
         for path in self._actors:
-            at = self.cells[path].mailbox.next_due_ns()
+            at = self.cells[path].mailbox.timers.next_due_ns()
             if at is not None and at <= self.clock.now_ns:
                 self._mark_ready(path)
         return True

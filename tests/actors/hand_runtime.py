@@ -221,7 +221,7 @@ class HandRuntime(ThreadRuntime):
 
     def _next_due_ns(self) -> int | None:
         awake = [cell for cell in self._living() if cell.life not in self._hung]
-        due = [cell.mailbox.next_due_ns() for cell in awake]
+        due = [cell.mailbox.timers.next_due_ns() for cell in awake]
         return min((at for at in due if at is not None), default=None)
 
     # ------------------------------------------------------------ life

@@ -20,7 +20,7 @@ def test_control_goes_first(box: Box) -> None:
 
 def test_a_due_timer_goes_before_the_user_lane_and_after_control(box: Box) -> None:
     box.put(Item(n=1))
-    box.mail.set_timer(box.reader, 5, Fact(n=2))
+    box.mail.timers.set(box.reader, 5, Fact(n=2))
     box.clock.advance_to(5)
     box.put(Order(n=3))
 
@@ -28,9 +28,9 @@ def test_a_due_timer_goes_before_the_user_lane_and_after_control(box: Box) -> No
 
 
 def test_a_timer_is_not_early_and_timers_fire_in_the_order_they_are_due(box: Box) -> None:
-    box.mail.set_timer(box.reader, 20 * NS_PER_MS, Item(n=2))
-    box.mail.set_timer(box.reader, 10 * NS_PER_MS, Item(n=1))
-    box.mail.set_timer(box.reader, 20 * NS_PER_MS, Item(n=3))
+    box.mail.timers.set(box.reader, 20 * NS_PER_MS, Item(n=2))
+    box.mail.timers.set(box.reader, 10 * NS_PER_MS, Item(n=1))
+    box.mail.timers.set(box.reader, 20 * NS_PER_MS, Item(n=3))
 
     assert box.rest() == []
     box.wait(10)
@@ -40,7 +40,7 @@ def test_a_timer_is_not_early_and_timers_fire_in_the_order_they_are_due(box: Box
 
 
 def test_a_periodic_timer_that_was_late_does_not_fire_in_a_burst(box: Box) -> None:
-    box.mail.set_timer(box.reader, 10 * NS_PER_MS, Item(n=1), every_ns=10 * NS_PER_MS)
+    box.mail.timers.set(box.reader, 10 * NS_PER_MS, Item(n=1), every_ns=10 * NS_PER_MS)
 
     box.wait(95)
     late = box.rest()
@@ -51,14 +51,14 @@ def test_a_periodic_timer_that_was_late_does_not_fire_in_a_burst(box: Box) -> No
 
 
 def test_timers_end_with_the_incarnation_that_set_them(box: Box) -> None:
-    box.mail.set_timer(box.reader, 10 * NS_PER_MS, Item(n=1), every_ns=NS_PER_MS)
+    box.mail.timers.set(box.reader, 10 * NS_PER_MS, Item(n=1), every_ns=NS_PER_MS)
     old = box.reader
     box.restart()
-    box.mail.set_timer(old, 10 * NS_PER_MS, Item(n=2))
+    box.mail.timers.set(old, 10 * NS_PER_MS, Item(n=2))
 
     box.wait(1000)
 
-    assert box.mail.next_due_ns() is None
+    assert box.mail.timers.next_due_ns() is None
     assert box.rest() == []
 
 
