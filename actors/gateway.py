@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from actors.address import Address
-from actors.cell import as_it_is
-from actors.error_text import Clean
+from actors.error_text import Clean, as_it_is
 from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.account import AccountRead

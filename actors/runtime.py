@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pykka
 
 from actors.address import Address
-from actors.cell import Cell, Incarnation, as_it_is
+from actors.cell import Cell, Incarnation
 from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.error_text import Clean
+from actors.error_text import Clean, as_it_is
 from actors.hops import Hops, StageNotes
 from actors.mailbox import Mailbox
 from actors.mailbox_protocols import Queue, Recorder
