@@ -126,4 +126,5 @@ async def close_client(client: Any, limit_s: float = 5.0) -> None:
     """Close sockets and sessions; what does not close in time is left to the process's end."""
     client.timeout_on_exit = 0
     with suppress(Exception):
-        await asyncio.wait_for(client.close(), limit_s)
+        async with asyncio.timeout(limit_s):
+            await client.close()

@@ -60,7 +60,8 @@ class ClockWatch:
         while True:
             if not self._is_doubtful:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doubt.wait(), COMPARE_EVERY_S)
+                    async with asyncio.timeout(COMPARE_EVERY_S):
+                        await self._doubt.wait()
             self._doubt.clear()
             with suppress(Exception):  # no answer: asked again in a while
                 await self._compare()

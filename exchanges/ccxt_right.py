@@ -44,8 +44,8 @@ async def ask_right(client: Any, capability: Capability, market: MarketFacts) ->
             " whether the key may trade",
         )
     try:
-        asked = _asked(client, capability, market)
-        unknown = await asyncio.wait_for(asked, RIGHT_LIMIT_S)
+        async with asyncio.timeout(RIGHT_LIMIT_S):
+            unknown = await _asked(client, capability, market)
     except TimeoutError:
         unknown = f"no answer within {RIGHT_LIMIT_S:g} s"
     if unknown:

@@ -109,7 +109,8 @@ async def _download(
 
 async def _open(history: CcxtHistory, exchange: str) -> None:
     try:
-        await asyncio.wait_for(history.open(), _GATE_S)
+        async with asyncio.timeout(_GATE_S):
+            await history.open()
     except TimeoutError:
         raise VenueRefused(
             f"{exchange} did not answer within {_GATE_S:.0f} s: check the network"

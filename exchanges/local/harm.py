@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -67,10 +68,9 @@ async def harmed(
 
 
 async def _hang(ended: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(ended.wait(), LONGEST_HANG_S)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_HANG_S):
+            await ended.wait()
 
 
 def _close(request: web.Request) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -74,15 +73,15 @@ def test_clocks_that_differ_are_compared_again_without_another_sign(
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    async def wait_for(what: Any, seconds: float) -> Any:
+    def timeout(seconds: float) -> asyncio.Timeout:
         pauses.append(seconds)
-        return await real_wait_for(what, seconds)
+        return real_timeout(seconds)
 
-    real_wait_for = asyncio.wait_for
+    real_timeout = asyncio.timeout
 
     async def differ() -> None:
         monkeypatch.setattr("exchanges.ccxt_clock.asyncio.sleep", sleep)
-        monkeypatch.setattr("exchanges.ccxt_clock.asyncio.wait_for", wait_for)
+        monkeypatch.setattr("exchanges.ccxt_clock.asyncio.timeout", timeout)
         watch.start()
         watch.doubt()
         await over.wait()
@@ -139,3 +138,26 @@ def test_whoever_doubts_without_end_does_not_have_it_asked_without_end(
     asyncio.run(doubt())
 
     assert 1 <= asked <= 3
+
+
+def test_a_watch_that_is_closed_ends_also_where_it_is_told_to_doubt_just_then() -> None:
+    """It went on, and whoever had closed it waited without end."""
+
+    async def closed(turns: int) -> None:
+        watch = ClockWatch(
+            "binance", LIMITS, Standing(), measure, lambda: lambda: None, lambda _: None
+        )
+        watch.start()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        watch.doubt()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await watch.close()
+
+    async def measure() -> Skew:
+        raise OSError("no answer")
+
+    for turns in range(8):
+        asyncio.run(closed(turns))

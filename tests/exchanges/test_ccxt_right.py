@@ -1,5 +1,6 @@
 """Whether a key may trade is asked without an order: what is answered, and that none can leave."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from exchanges.facts import MarketFacts, RightState, TradingRight
 from exchanges.protocol import NewOrder
 from messages.errors import VenueRefused
 from messages.values import Instrument, OrderType, TimeInForce
+from tests.cancelling import heeds_a_cancellation
 from tests.exchanges.live import BTC, HANG, RESET, Desk, Script, desk, local_config, reply
 from tests.exchanges.live import scripted as scripted_server
 
@@ -328,6 +330,21 @@ def test_an_exchange_that_is_not_known_to_check_orders_is_not_asked() -> None:
         assert right.state is RightState.NOT_ASKED
         assert right.text.startswith("okx is not known to check an order without placing it")
         assert len(run.exchange.requests()) == before
+
+
+def test_who_is_cancelled_while_it_asks_is_cancelled_also_as_the_answer_comes() -> None:
+    class Priceless:
+        def __init__(self, answered: asyncio.Event) -> None:
+            self.answered = answered
+
+        async def fetch_ticker(self, _symbol: str) -> object:
+            await self.answered.wait()
+            raise OSError("no price")
+
+    async def asks(answered: asyncio.Event) -> None:
+        await ccxt_right.ask_right(Priceless(answered), BINANCE, facts())
+
+    assert asyncio.run(heeds_a_cancellation(asks))
 
 
 def test_only_exchanges_that_were_run_are_said_to_check_orders() -> None:

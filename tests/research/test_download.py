@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,10 +25,11 @@ from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from ops.config_write import to_toml
-from research.downloading import DownloadOptions, download
+from research.downloading import DownloadOptions, _open, download
 from research.month_file import read_times
 from research.series import Series, moment_text
 from research.store import SeriesWriter, months_of
+from tests.cancelling import heeds_a_cancellation
 from tests.cli.runs import ROOT, objects
 from tests.exchanges.feed_run import public_config
 from tests.research.candles import BTC, MINUTE_MS, Ask, candles_in, rows_of
@@ -362,3 +363,19 @@ def test_what_cannot_be_is_2_and_a_sentence(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert sentence in line
+
+
+def test_a_ctrl_c_while_the_gate_is_asked_is_heeded_also_as_it_answers() -> None:
+    """The download had begun then, and went on for as long as it took."""
+
+    class Gate:
+        def __init__(self, answered: asyncio.Event) -> None:
+            self.answered = answered
+
+        async def open(self) -> None:
+            await self.answered.wait()
+
+    async def opens(answered: asyncio.Event) -> None:
+        await _open(cast("CcxtHistory", Gate(answered)), "binance")
+
+    assert asyncio.run(heeds_a_cancellation(opens))
