@@ -1,11 +1,13 @@
-"""What our client has beyond ccxt's own class, whichever exchange's it is: six things.
+"""What our client has beyond ccxt's own class, whichever exchange's it is: seven things.
 
 It counts and fences what leaves, records what comes back, waits for its turn in our budget instead
 of ccxt's, never follows a redirect with anything but a question, outlives its own stream handlers'
-mistakes, and tells whether a stream's subscription has been sent.
+mistakes, tells whether a stream's subscription has been sent, and leaves no socket to be connected
+when nobody wants it any more.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -104,6 +106,7 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
         if is_new:
             self.opened.append(socket)
             socket.reject = partial(_reject, socket, socket.reject)
+            socket.open, socket.opening = partial(_opening, socket, socket.open), None
             socket.unsent = 0
             for name in _ON_ITS_WAY_OUT:
                 setattr(socket, name, partial(_counted, socket, getattr(socket, name)))
@@ -112,6 +115,7 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
     async def close_ws_clients(self) -> None:
         """Close all sockets of streams, and leave none for the cycle collector."""
         closed, self.opened = self.opened, []
+        await _end_opening(closed)
         await super().close_ws_clients()
         for socket in closed:
             _let_go(socket)
@@ -141,6 +145,20 @@ def _reject(
     return result
 
 
+def _opening(socket: Any, connect: Callable[..., Any], *given: Any) -> "asyncio.Future[None]":
+    """Begin to connect a socket, and remember what does it: ccxt could not end it."""
+    socket.opening = asyncio.ensure_future(connect(*given))
+    return socket.opening  # type: ignore[no-any-return]  # ccxt has no types
+
+
+async def _end_opening(sockets: Sequence[Any]) -> None:
+    """End what is still being connected: it would stay open, with nobody to close it."""
+    tasks = [one.opening for one in sockets if one.opening is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _counted(socket: Any, act: Callable[..., Any], *given: Any) -> Any:
     """Count, at a socket, what waits for its turn to be sent or is being sent."""
     socket.unsent += 1
@@ -156,8 +174,8 @@ def _let_go(socket: Any) -> None:
     What ended it holds the frames that it passed, and they hold the socket. A pass of the cycle
     collector would find that, but it counts objects and not their bytes: it comes hours later.
     """
-    socket.ping_looper = None
-    for name in ("reject", *_ON_ITS_WAY_OUT):
+    socket.ping_looper = socket.opening = None
+    for name in ("reject", "open", *_ON_ITS_WAY_OUT):
         vars(socket).pop(name, None)
     error = socket.connection.exception() if socket.connection is not None else None
     if error is not None:
