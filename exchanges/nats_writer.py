@@ -213,7 +213,7 @@ class NatsWriter:
                     await self._look(client)
                 else:  # an incarnation before this one had passed the gate
                     await self._learn(client, is_first=False)
-            client = self._client
+            client, self._in_trouble = self._client, ""  # what was said of another connection
             await client.open_acks(self._acknowledged)
             self._is_open = True
             self._phase(FeedPhase.LIVE, "")

@@ -232,3 +232,20 @@ def test_who_lets_go_of_a_client_that_is_ending_itself_closes_its_socket(
         return writer.transport.get_extra_info("socket").fileno()
 
     assert raw(server, ask) == -1
+
+
+def test_a_publisher_whose_stream_was_gone_for_a_while_publishes_again(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    """What the server had said of that connection was held against each one after it, for good."""
+    wanted = [candle(minute) for minute in range(3)]
+    publisher = publishing(server.url).open().start()
+    publisher.put(wanted[:2])
+    publisher.until_stored(2)
+    raw(server, lambda client: client._api("STREAM.DELETE.market"))
+
+    publisher.put(wanted[2:], 2)
+
+    publisher.until_stored(3)
+    reader = following(server.url).open().start({BTC: wanted[1].ts_event_ns})
+    assert reader.until_candles(1) == wanted[2:]
