@@ -163,7 +163,7 @@ class LocalExchange(Controls):
             sight = self._sight(plan)
             if order is None or not sight.sees(order.ts_created_ns):
                 raise Refused(Reason.UNKNOWN_ORDER)
-            return sight.of_order(order, self.engine.trades)
+            return sight.of_order(order, self.engine.trades.of(order.order_id))
 
     def open_orders(self, symbol: str | None = None, plan: Plan | None = None) -> list[Order]:
         """Give what is open, oldest first."""
@@ -206,7 +206,12 @@ class LocalExchange(Controls):
     def trades(self, plan: Plan | None = None) -> list[Trade]:
         """Give every trade of the account, oldest first."""
         with self.operation():
-            return self._sight(plan).of_trades(self.engine.trades)
+            return self._sight(plan).of_trades(self.engine.trades.all)
+
+    def trades_behind(self, order: Order) -> list[Trade]:
+        """Give the trades that make up what was filled when an order stood as it was given."""
+        with self.lock:
+            return [*self.engine.trades.behind(order)]
 
     def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Give what is free and what is locked of every asset."""
@@ -261,7 +266,8 @@ class LocalExchange(Controls):
 
     def _seen(self, orders: Iterable[Order], plan: Plan | None) -> list[Order]:
         sight, trades = self._sight(plan), self.engine.trades
-        return [sight.of_order(one, trades) for one in orders if sight.sees(one.ts_created_ns)]
+        seen = [one for one in orders if sight.sees(one.ts_created_ns)]
+        return [sight.of_order(one, trades.of(one.order_id)) for one in seen]
 
 
 def _symbols(settings: Settings) -> list[str]:

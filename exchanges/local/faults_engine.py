@@ -31,12 +31,11 @@ class Sight(msgspec.Struct, frozen=True):
             return None
         return self.now_ns - round(self.plan.delay_s * NS_PER_S)
 
-    def of_order(self, order: Order, trades: Iterable[Trade]) -> Order:
-        """Give an order as a reader sees it: as it is, or as it rested some time ago."""
+    def of_order(self, order: Order, its: Iterable[Trade]) -> Order:
+        """Give an order as a reader sees it: as it is, or by its trades, as it rested then."""
         seen, then_ns = copied(order), self.lags_behind_ns
         if then_ns is None or order.ts_updated_ns <= then_ns:
             return seen
-        its = (one for one in trades if one.order_id == order.order_id)
         before = [one for one in its if one.ts_ns <= then_ns]
         seen.filled = sum((one.quantity for one in before), NOTHING)
         seen.filled_quote = sum((one.quote for one in before), NOTHING)

@@ -208,7 +208,7 @@ class OkxApi:
         is_quote = kind is OrderKind.MARKET and params.get("tgtCcy", usual) == "quote_ccy"
         return Placement(
             symbol=market.symbol,
-            client_order_id=name or f"o{self._exchange.engine.last_order_id + 1}",
+            client_order_id=name or f"o{self._exchange.engine.orders.last_id + 1}",
             side=side,
             kind=kind,
             time_in_force=tif,
@@ -272,7 +272,7 @@ class OkxApi:
         return wire.envelope([{"details": details, "totalEq": "", "uTime": now}]), []
 
     def _told(self, order: Order) -> wire.Json:
-        trades = [one for one in self._exchange.trades() if one.order_id == order.order_id]
+        trades = self._exchange.trades_behind(order)
         return wire.queried(order, trades, self._exchange.engine.markets[order.symbol])
 
 

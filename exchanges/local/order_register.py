@@ -11,12 +11,14 @@ class OrderRegister:
     def __init__(self, symbols: Iterable[str]) -> None:
         self.by_id: dict[int, Order] = {}
         """Oldest first."""
+        self.last_id = 0
         self._open: dict[str, dict[str, Order]] = {symbol: {} for symbol in symbols}
         self._by_client_id: dict[tuple[str, str], list[Order]] = {}
 
     def add(self, order: Order) -> None:
         """Enter an order, younger than those that are there."""
         self.by_id[order.order_id] = order
+        self.last_id = max(self.last_id, order.order_id)
         self._by_client_id.setdefault((order.symbol, order.client_order_id), []).append(order)
         if order.is_open:
             self._open[order.symbol][order.client_order_id] = order

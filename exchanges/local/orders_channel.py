@@ -1,13 +1,11 @@
 """OKX's `orders` channel: from what happens to an order to the event that tells it."""
 
-from collections.abc import Iterable, Iterator
-
 from exchanges.local import wire_okx as wire
 from exchanges.local.effects import Effects
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults_streams import USER
 from exchanges.local.hub import Hub
-from exchanges.local.orders import Order, OrderEvent, Trade
+from exchanges.local.orders import OrderEvent
 
 
 class OrdersChannel:
@@ -27,19 +25,8 @@ class OrdersChannel:
 
     def _told(self, event: OrderEvent) -> wire.Json:
         engine, order = self._exchange.engine, event.order
-        own = (one for one in engine.trades if one.order_id == order.order_id)
-        order_then = wire.queried(order, _until_then(order, own), engine.markets[order.symbol])
-        return order_then | wire.execution(event.trade) | _WITHOUT
-
-
-def _until_then(order: Order, trades: Iterable[Trade]) -> Iterator[Trade]:
-    """Give the executions that make up what was filled when the order stood so."""
-    filled = order.filled
-    for trade in trades:
-        if filled <= 0:
-            return
-        filled -= trade.quantity
-        yield trade
+        market, trades = engine.markets[order.symbol], engine.trades.behind(order)
+        return wire.queried(order, trades, market) | wire.execution(event.trade) | _WITHOUT
 
 
 _WITHOUT: wire.Json = {

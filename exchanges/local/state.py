@@ -84,7 +84,7 @@ class State:
             engine.account.restore(asset, Decimal(free), Decimal(locked))
         last = int(self._meta("last_trade_id") or 0)
         if last:
-            engine.last_trade_id = max(engine.last_trade_id, last) + _ID_GAP
+            engine.trades.last_id = max(engine.trades.last_id, last) + _ID_GAP
 
     def played(self) -> dict[str, int]:
         """Give how far each market had come."""
@@ -120,7 +120,7 @@ class State:
             rows = [(name, str(balances[name].free), str(balances[name].locked))
                     for name in pending.assets]  # fmt: skip
             self._db.executemany("insert or replace into balances values (?, ?, ?)", rows)
-            progress = {"last_trade_id": str(engine.last_trade_id), "played": _json(played)}
+            progress = {"last_trade_id": str(engine.trades.last_id), "played": _json(played)}
             self._put("meta", list(progress.items()))
             self._db.execute("commit")
         except BaseException:

@@ -104,7 +104,7 @@ def test_a_resting_order_is_filled_by_quotes_that_cross_it_at_its_own_price() ->
         D(2),
         D(194),
     )
-    assert engine.trades[-1].is_maker
+    assert engine.trades.all[-1].is_maker
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_the_account_offers_itself_does_not_pay_for_its_market_order() -> N
         engine.place(ask_for("b", kind=OrderKind.MARKET, quantity="3"), 2)
 
     assert refusal.value.reason is Reason.INSUFFICIENT_BALANCE
-    assert (resting.is_open, engine.trades) == (True, [])
+    assert (resting.is_open, engine.trades.all) == (True, [])
 
 
 def test_events_tell_each_step_with_the_order_as_it_was() -> None:
@@ -283,7 +283,7 @@ def test_whatever_happens_the_balances_equal_the_trades(
     for number, step in enumerate(story):
         act(engine, number, step)
     expected = dict(money)
-    for trade in engine.trades:
+    for trade in engine.trades.all:
         expected["BTC"] += trade.side.sign * trade.quantity
         expected["USDT"] -= trade.side.sign * trade.quote
         expected[trade.fee_asset] -= trade.fee

@@ -201,3 +201,16 @@ def test_a_batch_may_half_succeed(run: RunningExchange, okx: Any) -> None:
     assert done["id"]
     assert refused["status"] == "rejected"
     assert len(run.exchange.orders()) == 1
+
+
+def test_a_lagging_read_shows_an_order_without_what_it_has_traded_since(
+    run: RunningExchange, okx: Any
+) -> None:
+    place(okx, "a")
+    run.exchange.fill_order("a", Decimal("0.004"))
+    run.exchange.arm(Plan(fault=Fault.LAGGING_READ, operation="query", delay_ms=60_000, times=None))
+
+    lagging = find(okx, "a")["info"]
+
+    assert (lagging["state"], lagging["accFillSz"]) == ("live", "0")
+    assert (lagging["fee"], lagging["fillSz"], lagging["tradeId"]) == ("0", "0", "")
