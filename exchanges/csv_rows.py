@@ -11,7 +11,7 @@ from io import BufferedIOBase
 from operator import itemgetter
 from pathlib import Path
 
-from exchanges.row_filter import Complaints, Row
+from exchanges.raw_rows import Complaints, Row
 from exchanges.times import time_ns
 from messages.errors import DataError
 

@@ -13,7 +13,10 @@ from operator import itemgetter, le
 from typing import Any, Protocol
 
 from exchanges.parquet_rows import as_texts
-from exchanges.row_filter import Held, Row, Sequencer, Tally, candles
+from exchanges.raw_rows import Row
+from exchanges.row_filter import candles
+from exchanges.row_tally import Held, Tally
+from exchanges.row_times import Sequencer
 from exchanges.times import whole_time_ns
 from messages.ids import DurationNs, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exchanges.csv_rows import DAMAGE, blocks_of
-from exchanges.row_filter import Complaints, Row
+from exchanges.raw_rows import Complaints, Row
 from messages.errors import DataError
 
 _ROW = re.compile(r"\[([^\[\]]*)\]")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exchanges.csv_rows import COLUMN_NAMES
-from exchanges.row_filter import Complaints, Row
+from exchanges.raw_rows import Complaints, Row
 from messages.errors import DataError
 from messages.extras import how_to_install
 from messages.ids import Symbol

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from exchanges.csv_rows import csv_row_guess, csv_rows
 from exchanges.json_rows import json_rows
 from exchanges.parquet_rows import FEATHER_SUFFIX, ParquetTable
-from exchanges.row_filter import Complaints, Row
+from exchanges.raw_rows import Complaints, Row
 from messages.errors import DataChanged, DataError
 from messages.ids import Symbol
 

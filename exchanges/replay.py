@@ -6,20 +6,11 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from exchanges.event_blocks import Block, CandleReader, event_blocks
+from exchanges.raw_rows import Complaints, Row
 from exchanges.recordings import Recording, files_of
-from exchanges.row_filter import (
-    Complaints,
-    Held,
-    PartTally,
-    Row,
-    Sequencer,
-    Tally,
-    candles,
-    sound_candles,
-    sound_trades,
-    trades,
-    wild_first_row,
-)
+from exchanges.row_filter import candles, sound_candles, sound_trades, trades
+from exchanges.row_tally import Held, PartTally, Tally
+from exchanges.row_times import Sequencer, wild_first_row
 from exchanges.source import SourceStats
 from exchanges.times import parse_timeframe, time_ns
 from messages.errors import DataError

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-from exchanges.row_filter import why_not_a_candle
+from exchanges.row_faults import why_not_a_candle
 from exchanges.times import time_ns
 from messages.exact import NOTHING
 from messages.ids import NS_PER_MS

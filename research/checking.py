@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from exchanges.row_filter import Sequencer, Tally
+from exchanges.row_tally import Tally
+from exchanges.row_times import Sequencer
 from exchanges.source import GapSpan, SourceStats
 from exchanges.times import time_ns
 from messages.ids import NS_PER_MS, DurationNs

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from exchanges.csv_rows import DAMAGE, blocks_of
+from exchanges.raw_rows import Complaints
 from exchanges.recordings import Recording
 from exchanges.replay import WANTED_COLUMNS
-from exchanges.row_filter import Complaints
 from exchanges.times import time_ns
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from exchanges.recordings import Recording
-from exchanges.row_filter import sound_candles, wild_first_row
+from exchanges.row_filter import sound_candles
+from exchanges.row_times import wild_first_row
 from exchanges.times import parse_timeframe
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_OK

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchanges.row_filter import Tally, candles
+from exchanges.row_filter import candles
+from exchanges.row_tally import Tally
 from exchanges.source import SourceStats
 from messages.ids import DurationNs
 from research.candle_row import exact_text, row_of
