@@ -14,8 +14,8 @@ import msgspec
 from actors.actor import Actor
 from actors.address import Address
 from actors.log import logger
-from exchanges.nats_writer import WriterState
 from exchanges.writer_connection import WriterConnection
+from exchanges.writer_state import WriterState
 from messages.bus import BusNews
 from messages.errors import WatchkeeperError
 from messages.lifecycle import ActorState

@@ -1,7 +1,7 @@
 """Whose a stream is: made where there is none, refused where it is another's, and learnt.
 
 Two publishers that come at the same moment both pass here; the stream itself decides between
-them, see `exchanges.nats_writer`.
+them, see `exchanges.nats_chain`.
 """
 
 import asyncio

@@ -6,8 +6,10 @@ from contextlib import suppress
 from functools import partial
 
 from exchanges.bus_numbers import Publishable, Reached
-from exchanges.nats_writer import Fenced, NatsWriter, WriterState
+from exchanges.nats_chain import Fenced
+from exchanges.nats_writer import NatsWriter
 from exchanges.venue_loop import VenueLoop
+from exchanges.writer_state import WriterState
 from messages.errors import VenueRefused
 from messages.ids import ActorPath
 from messages.market import FeedPhase, Tick

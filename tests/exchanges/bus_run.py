@@ -13,8 +13,9 @@ from exchanges.bus_frames import StreamHead
 from exchanges.bus_numbers import Publishable
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
 from exchanges.nats_feed import BusSettings, NatsFeed
-from exchanges.nats_writer import NatsWriter, WriterState
+from exchanges.nats_writer import NatsWriter
 from exchanges.venue_loop import VenueLoop
+from exchanges.writer_state import WriterState
 from messages.ids import NS_PER_S, ActorPath, Symbol, TimestampNs
 from messages.market import Candle, FeedPhase
 from tests.exchanges.told import Told

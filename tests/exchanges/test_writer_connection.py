@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from exchanges.nats_writer import Fenced, NatsWriter
+from exchanges.nats_chain import Fenced
+from exchanges.nats_writer import NatsWriter
 from exchanges.writer_connection import WriterConnection
 from messages.errors import VenueRefused
 from messages.ids import ActorPath

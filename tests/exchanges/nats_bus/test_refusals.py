@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from exchanges.feed_settings import Channel
+from exchanges.nats_chain import Fenced
 from exchanges.nats_feed import BusSettings
-from exchanges.nats_writer import Fenced
 from messages.errors import Away, VenueRefused
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import BTC, ETH, LIMIT_S, Following, Publishing, candle, head
@@ -51,7 +51,7 @@ def test_one_that_ends_since_another_publishes_says_no_goodbye_for_it(
     server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
 ) -> None:
     first, second = (publishing(server.url, writer=name) for name in ("first", "second"))
-    second.writer._key = b"a key of its own"
+    second.writer._chain._key = b"a key of its own"
     first.open()
     second.open()  # each has heard nobody
     first.start().put([candle(0)])
