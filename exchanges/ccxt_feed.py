@@ -17,8 +17,9 @@ from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import Stale
+from exchanges.feed_candles import FeedCandles, Tell
 from exchanges.feed_followers import Followers
-from exchanges.feed_line import Line, Tell
+from exchanges.feed_line import Line
 from exchanges.feed_oversight import Oversight
 from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
@@ -317,7 +318,7 @@ class CcxtFeed:
     # ------------------------------------------------------------ small parts
 
     def _line(self, symbol: Symbol, since_ns: Mapping[Symbol, int]) -> Line:
-        line = Line(
+        candles = FeedCandles(
             symbol,
             self._request,
             self._patience,
@@ -325,6 +326,7 @@ class CcxtFeed:
             since_ns.get(symbol),
             self._monotonic_ns,
         )
+        line = Line(candles, self._request, self.stats, self._monotonic_ns)
         line.tell = self._tell
         return line
 

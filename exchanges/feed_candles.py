@@ -25,10 +25,11 @@ _WINDOWS_MAX = 20
 
 Now = Callable[[], int]
 """The venue's clock, in ns."""
+Tell = Callable[[FeedItem], object]
 
 
 class FeedCandles:
-    """Lives on the loop of its client, and outlives connections. `tell` gets each candle once."""
+    """Lives on the loop of its client. It outlives connections, so no candle is told twice."""
 
     def __init__(
         self,
@@ -38,14 +39,14 @@ class FeedCandles:
         stats: SourceStats,
         next_open_ns: int | None,
         monotonic_ns: Callable[[], int],
-        tell: Callable[[FeedItem], object],
     ) -> None:
         self.symbol = symbol
+        self.tell: Tell = lambda _: None
         self.builder = CandleBuilder(
             symbol, request.timeframe_ns, settings.grace_ms * NS_PER_MS, next_open_ns, stats
         )
         self._request, self._settings, self._stats = request, settings, stats
-        self._monotonic_ns, self._tell = monotonic_ns, tell
+        self._monotonic_ns = monotonic_ns
         self._due_since_ns: int | None = None
         self._missed = 0
         self._back_since_ns: int | None = None
@@ -136,7 +137,7 @@ class FeedCandles:
 
     def tell_gap(self, from_ns: int, to_ns: int, missing: int) -> None:
         """Tell that nothing is known of a span of time, or nothing of so many candles."""
-        self._tell(
+        self.tell(
             FeedGap(
                 feed=self._request.path,
                 symbol=self.symbol,
@@ -160,7 +161,7 @@ class FeedCandles:
         kept = tuple(candles[-self._request.history :]) if self._request.history else ()
         if candles:
             self.builder.gaps.clear()
-            self._tell(FeedHistory(symbol=self.symbol, candles=kept))
+            self.tell(FeedHistory(symbol=self.symbol, candles=kept))
         return bool(candles)
 
     async def _older(self, client: Any, until_ns: int, page: int) -> list[Bar]:
@@ -217,7 +218,7 @@ class FeedCandles:
         candles = self.builder.settle(bars, asked_ns, begun_ns=begun_ns, patient=is_patient)
         self._tell_gaps()
         for candle in candles:
-            self._tell(candle)
+            self.tell(candle)
         if candles:
             self._bare_to_ns = 0
         return bool(candles)
@@ -227,7 +228,7 @@ class FeedCandles:
         if candles:
             self._stats.note(f"{self.symbol}: candles as streamed, since REST did not have them")
         for candle in candles:
-            self._tell(candle)
+            self.tell(candle)
         return bool(candles)
 
 

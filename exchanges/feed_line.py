@@ -6,11 +6,10 @@ from typing import Any
 
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
 from exchanges.ccxt_numbers import milliseconds_ns
-from exchanges.feed_candles import PAGE, FeedCandles, Now, asked
-from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
+from exchanges.feed_candles import PAGE, FeedCandles, Now, Tell, asked
+from exchanges.feed_settings import Channel, FeedRequest
 from exchanges.source import GapSpan, SourceStats
 from exchanges.trade_bars import TradeBars
-from messages.ids import Symbol
 from messages.market import Tick
 
 KEPT_IDS = 4 * PAGE
@@ -20,30 +19,22 @@ _TRADE_PARAMS = {
 }
 """What makes REST number trades as the stream does: Binance's default counts aggregates."""
 
-Tell = Callable[[FeedItem], object]
-
 
 class Line:
     """Lives on the loop of its client. It outlives connections, so nothing is told twice."""
 
     def __init__(
         self,
-        symbol: Symbol,
+        candles: FeedCandles,
         request: FeedRequest,
-        settings: FeedSettings,
         stats: SourceStats,
-        next_open_ns: int | None,
         monotonic_ns: Callable[[], int],
     ) -> None:
-        self.symbol = symbol
+        self.symbol = candles.symbol
         self.heard_ns: dict[Channel, int] = {}
         """When each stream was last known to be alive."""
         self.wake = asyncio.Event()
-        self.tell: Tell = lambda _: None
-        self.candles = FeedCandles(
-            symbol, request, settings, stats, next_open_ns, monotonic_ns, lambda one: self.tell(one)
-        )
-        self._builder = self.candles.builder
+        self.candles, self._builder = candles, candles.builder
         self.tick: Tick | None = None
         self._trade_bars = TradeBars(request.timeframe_ns)
         self._request, self._stats = request, stats
@@ -53,6 +44,15 @@ class Line:
         self._held: list[Any] | None = None
         """What the stream tells before the trades of an interruption are told; None: not now."""
         self._has_held = asyncio.Event()
+
+    @property
+    def tell(self) -> Tell:
+        """Who is told of the symbol: of its candles, its trades and its prices."""
+        return self.candles.tell
+
+    @tell.setter
+    def tell(self, tell: Tell) -> None:
+        self.candles.tell = tell
 
     def interrupted(self) -> None:
         """Forget what was forming: a connection is over."""
@@ -86,6 +86,7 @@ class Line:
     def take_trades(self, rows: Any, venue_now_ns: int) -> None:
         """Take trades: told if they are asked for, and bars in the making in any case."""
         self.heard(Channel.TRADES)
+        tell = self.tell if Channel.TRADES in self._request.channels else None
         if self._builder.next_open_ns is not None:
             self._trade_bars.align(self._builder.next_open_ns)
         for name, trade in trades_of(rows, self.symbol, self._stats):
@@ -94,8 +95,8 @@ class Line:
             if bar is not None:
                 self._builder.stream(bar)
             self._last_trade_ns = max(self._last_trade_ns, trade.ts_event_ns)
-            if Channel.TRADES in self._request.channels and self._is_new(name):
-                self.tell(trade)
+            if tell is not None and self._is_new(name):
+                tell(trade)
         self._wake_if_due(venue_now_ns)
 
     def take_tick(self, row: Any, now_ns: int) -> None:

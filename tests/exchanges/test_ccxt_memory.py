@@ -14,7 +14,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_config import KEPT_BARS
 from exchanges.facts import StreamPhase
-from exchanges.feed_candles import PAGE
+from exchanges.feed_candles import PAGE, FeedCandles
 from exchanges.feed_line import KEPT_IDS, Line
 from exchanges.feed_settings import FeedItem
 from exchanges.local.faults import Fault, Plan
@@ -185,7 +185,9 @@ def test_when_orders_were_signed_is_not_remembered_for_ever(
 def test_a_page_of_old_trades_is_known_again_and_no_more_are_remembered() -> None:
     told: list[FeedItem] = []
     stats = SourceStats()
-    line = Line(BTC, request(channels=ALL_CHANNELS), LAZY_FEED, stats, None, lambda: 0)
+    asked = request(channels=ALL_CHANNELS)
+    candles = FeedCandles(BTC, asked, LAZY_FEED, stats, None, lambda: 0)
+    line = Line(candles, asked, stats, lambda: 0)
     line.tell = told.append
     rows = [
         {"id": f"{number}", "timestamp": 1_000 + number, "price": "60000", "amount": "1"}

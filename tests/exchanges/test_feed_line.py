@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
+from exchanges.feed_candles import FeedCandles
 from exchanges.feed_line import Line
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
@@ -27,7 +28,9 @@ def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
 ) -> None:
     asked = request(timeframe="1w", timeframe_ns=7 * DAY_NS)
     opens_ns = november_ns(weekday)
-    line = Line(BTC, asked, LAZY, SourceStats(), opens_ns, lambda: 0)
+    stats = SourceStats()
+    candles = FeedCandles(BTC, asked, LAZY, stats, opens_ns, lambda: 0)
+    line = Line(candles, asked, stats, lambda: 0)
     moments = [opens_ns - DAY_NS, *(opens_ns + day * DAY_NS for day in range(7))]
     rows = [
         {"id": str(number), "timestamp": at_ns // NS_PER_MS, "price": 100, "amount": 1}
@@ -36,5 +39,5 @@ def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
 
     line.take_trades(rows, opens_ns)
 
-    week = line.candles.builder.release(opens_ns + 8 * DAY_NS)
+    week = candles.builder.release(opens_ns + 8 * DAY_NS)
     assert [(int(one.ts_open_ns), one.volume) for one in week] == [(opens_ns, Decimal(7))]

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.feed_line import Line
+from exchanges.feed_candles import FeedCandles
 from exchanges.feed_settings import FeedItem
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, NS_PER_S
@@ -54,7 +54,7 @@ def rows_of(exchange: str, opens_ms: Opens, query: Query) -> Any:
 
 
 class Market:
-    """One market at an exchange, whose bars come by REST alone, and the line that follows it."""
+    """One market at an exchange, whose bars come by REST alone, and what follows it."""
 
     def __init__(self, exchange: str, traded: Iterable[int]) -> None:
         self.exchange = exchange
@@ -70,8 +70,8 @@ class Market:
         self.client.seconds = lambda: self.now_ms // 1000
         next_ns = BEGUN_MS * NS_PER_MS
         clock: Callable[[], int] = lambda: self.now_ms * NS_PER_MS  # noqa: E731
-        self.line = Line(BTC, request(), LAZY, SourceStats(), next_ns, clock)
-        self.line.tell = self.told.append
+        self.following = FeedCandles(BTC, request(), LAZY, SourceStats(), next_ns, clock)
+        self.following.tell = self.told.append
         self._clock = clock
 
     @property
@@ -88,7 +88,7 @@ class Market:
 
         async def turns() -> None:
             for self.minute in minutes:
-                await self.line.candles.catch_up(self.client, self._clock)
+                await self.following.catch_up(self.client, self._clock)
             await self.client.close()
 
         asyncio.run(turns())
