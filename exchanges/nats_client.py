@@ -38,6 +38,8 @@ class NatsClient:
         self._error = ""
         self._nats: Any = None
         self._inbox = ""
+        self._readings: dict[str, Any] = {}
+        """What listens for the messages of each, by inbox."""
 
     async def connect(self, limit_s: float = ANSWER_S) -> None:
         """Connect once.
@@ -206,9 +208,23 @@ class NatsClient:
             raise BusLost(f"the stream {stream} is gone")
         reading = Reading(self, made["name"], made["num_pending"], room)
         inbox = self._connected().new_inbox()
-        await self._done(self._connected().subscribe(inbox, cb=reading.take))
+        listening = await self._done(self._connected().subscribe(inbox, cb=reading.take))
+        self._readings[inbox] = listening
         reading.inbox = inbox
         return reading
+
+    async def end_reading(self, consumer: str, inbox: str) -> None:
+        """Let go of a reading, here and at the server; else it ends with the connection.
+
+        No answer is waited for: the server lets go of it by itself, though later, where it does
+        not let us ask for that.
+
+        Raises:
+            BusLost: the connection is over.
+        """
+        await self._done(self._readings.pop(inbox).unsubscribe())
+        subject = f"$JS.API.CONSUMER.DELETE.{self.address.stream}.{consumer}"
+        await self.publish(subject, b"", reply=self._connected().new_inbox())
 
     async def ask_for(self, consumer: str, count: int, inbox: str) -> None:
         """Ask for the next messages of a reading, each as soon as it is there."""
@@ -267,14 +283,14 @@ class NatsClient:
         """
         await self._done(self._connected().publish(subject, payload, reply=reply, headers=headers))
 
-    async def _done(self, asked: Awaitable[Any]) -> None:
+    async def _done(self, asked: Awaitable[Any]) -> Any:
         """Have the library do it: it may know that the connection is over before it says so.
 
         Raises:
             BusLost: the connection is over.
         """
         try:
-            await heeding(asked)
+            return await heeding(asked)
         except Exception as error:
             raise BusLost(self._error or problem_of(error)) from error
 

@@ -31,6 +31,9 @@ class Asks(Protocol):
     async def ask_for(self, consumer: str, count: int, inbox: str) -> None:
         """Ask for the next messages."""
 
+    async def end_reading(self, consumer: str, inbox: str) -> None:
+        """Have no more of them."""
+
 
 class Reading:
     """Messages of a stream, in its order and without a hole."""
@@ -51,19 +54,19 @@ class Reading:
         self._news.set()
 
     async def up_to(self, last: int) -> AsyncIterator[Stored]:
-        """Give them up to a place, or as far as there are any.
+        """Give them up to a place, or as far as there are any, and read on no more.
 
         Raises:
             BusLost: see `messages`; or some were gone before they were read.
         """
-        if not self.pending:
-            return
-        async for stored in self.messages():
-            if stored is None:
-                raise BusLost("the stream no longer has what was to be read")
-            yield stored
-            if stored.place >= last or not stored.behind:
-                return
+        if self.pending:
+            async for stored in self.messages():
+                if stored is None:
+                    raise BusLost("the stream no longer has what was to be read")
+                yield stored
+                if stored.place >= last or not stored.behind:
+                    break
+        await self._client.end_reading(self._name, self.inbox)
 
     async def messages(self) -> AsyncIterator[Stored | None]:
         """Give them as they come, without end; None where the server says that it has none now.

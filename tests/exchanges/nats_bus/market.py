@@ -51,6 +51,12 @@ def slip_in(server: NatsServer, subject: str, *payloads: bytes) -> None:
     raw(server, ask)
 
 
+def consumers(server: NatsServer) -> int:
+    """Give how many readings the server keeps of the stream."""
+    told = raw(server, lambda client: client._api("STREAM.INFO.market"))
+    return int(told["state"]["consumer_count"])
+
+
 def frame(what: Any, sequence: int = 1, **changes: Any) -> BusFrame:
     fields: dict[str, Any] = {
         "writer": "forged",

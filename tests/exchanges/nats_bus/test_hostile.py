@@ -21,8 +21,9 @@ from tests.exchanges.bus_run import (
     candle,
     head,
 )
-from tests.exchanges.nats_bus.market import MARKS, frame, raw, slip_in
+from tests.exchanges.nats_bus.market import MARKS, consumers, frame, raw, slip_in
 from tests.exchanges.nats_server import NatsServer
+from tests.waiting import until
 
 pytestmark = MARKS
 
@@ -67,6 +68,23 @@ def test_hostile_messages_are_counted_told_and_reach_nobody(
     publisher.stop()
     slip_in(server, here, b"garbage")
     assert publishing(server.url, writer="next").open().writer.next_index == 2
+
+
+def test_who_has_looked_what_a_stranger_stored_reads_on_no_more(
+    server: NatsServer, publishing: Callable[..., Publishing]
+) -> None:
+    """Each look left a reading behind, with a task here and a consumer at the server."""
+    publisher = publishing(server.url).open().start()
+    for minute in range(3):
+        slip_in(server, subject_of("market", "candles", BTC), b"garbage")
+        publisher.put([candle(minute)], minute)
+        publisher.until_stored(minute + 1)
+
+    assert publisher.writer.state.foreign == 3
+    until(lambda: consumers(server) == 0)
+    client = publisher.writer._client
+    assert client is not None
+    assert len(client._nats._subs) == 2, "answers to requests, and acknowledgements"
 
 
 def test_a_message_that_speaks_as_the_server_does_holds_up_nobody(

@@ -24,7 +24,7 @@ from tests.exchanges.bus_run import (
     Publishing,
     candle,
 )
-from tests.exchanges.nats_bus.market import MARKS, raw
+from tests.exchanges.nats_bus.market import MARKS, consumers, raw
 from tests.exchanges.nats_server import NatsServer, nats_server
 
 pytestmark = MARKS
@@ -123,11 +123,6 @@ def test_what_the_stream_keeps_no_more_is_told_as_a_gap(
     assert reader.until_candles(20) == [candle(i) for i in range(80, 100)]
     (gap,) = reader.gaps()
     assert (gap.missing, gap.ts_from_ns) == (30, BEGIN_NS + 50 * MINUTE_NS)
-
-
-def consumers(server: NatsServer) -> int:
-    told = raw(server, lambda client: client._api("STREAM.INFO.market"))
-    return int(told["state"]["consumer_count"])
 
 
 def test_what_the_stream_lets_go_of_while_a_reader_has_no_room_is_not_waited_for(
