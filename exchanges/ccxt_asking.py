@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_numbers import Unclear
+from exchanges.outcomes import Evidence
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
 
 Heard = Callable[[Call, BaseException | None], object]
+"""Told of a question's end, with the error if it failed."""
 
 
 @contextmanager
@@ -27,13 +29,17 @@ def asking(what: str, heard: Heard, *, is_signed: bool) -> Iterator[None]:
                 heard(call, None)
         except Exception as error:
             heard(call, error)
-            seen = call.evidence(error)
-            raise OutcomeUnknown(
-                f"no_answer: the venue could not {what}: {seen.error}: {seen.text}",
-                http_status=seen.http_status,
-                code=seen.code,
-                retry_after_ms=seen.retry_after_ms,
-            ) from error
+            raise unanswered(f"the venue could not {what}", call.evidence(error)) from error
+
+
+def unanswered(what: str, seen: Evidence) -> OutcomeUnknown:
+    """Make the error of a question that failed: nothing is known, and why."""
+    return OutcomeUnknown(
+        f"no_answer: {what}: {seen.error}: {seen.text}",
+        http_status=seen.http_status,
+        code=seen.code,
+        retry_after_ms=seen.retry_after_ms,
+    )
 
 
 @contextmanager

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability, Lookup
+from exchanges.ccxt_asking import Heard
 from exchanges.ccxt_call import recorded
 from exchanges.ccxt_executions import OrderExecutions
 from exchanges.ccxt_numbers import Unclear
 from exchanges.ccxt_parse import Raw, report_of
-from exchanges.ccxt_questions import Heard, Questions
+from exchanges.ccxt_questions import Questions
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, VenueOrderId

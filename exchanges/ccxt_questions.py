@@ -1,19 +1,17 @@
-"""A question to an exchange, and what its answer is worth: something, or nothing at all."""
+"""Questions about an account's orders, to which "there is none" and an empty list are answers."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from exchanges.ccxt_asking import Heard, unanswered
 from exchanges.ccxt_call import Call, recorded
 from exchanges.outcomes import Answer, judge_query
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
 
-Heard = Callable[[Call, BaseException | None], object]
-"""Told of every question's end, with the error if it failed."""
-
 
 class Questions:
-    """Put on the loop of the client that they are for. Every failed one is an `OutcomeUnknown`."""
+    """Put on the loop of one client; `heard` is told of each one's end."""
 
     def __init__(self, heard: Heard) -> None:
         self._heard = heard
@@ -21,7 +19,11 @@ class Questions:
     async def ask_list(
         self, what: str, question: Callable[[], Awaitable[Any]]
     ) -> list[dict[str, Any]]:
-        """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing."""
+        """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing.
+
+        Raises:
+            OutcomeUnknown: the question failed, or the answer is no list.
+        """
         with recorded(Urgency.DATA) as call:
             answer = await self.answer(what, question, call)
         if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
@@ -29,7 +31,11 @@ class Questions:
         return answer
 
     async def answer(self, what: str, question: Callable[[], Awaitable[Any]], call: Call) -> Any:
-        """Give the answer, or None where the venue says that it has no such order."""
+        """Give the answer, or None where the venue says that it has no such order.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
         try:
             answer = await question()
         except Exception as error:
@@ -37,12 +43,7 @@ class Questions:
             evidence = call.evidence(error)
             if judge_query(evidence) is Answer.NO_SUCH_ORDER:
                 return None
-            raise OutcomeUnknown(
-                f"no_answer: could not {what}: {evidence.error}: {evidence.text}",
-                http_status=evidence.http_status,
-                code=evidence.code,
-                retry_after_ms=evidence.retry_after_ms,
-            ) from error
+            raise unanswered(f"could not {what}", evidence) from error
         self._heard(call, None)
         return answer
 

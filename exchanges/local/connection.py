@@ -1,10 +1,14 @@
 """One socket of a client: what it has subscribed to, and what is sent to it, in its turn."""
 
 import asyncio
+from typing import Any
 
+import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 
 from exchanges.local.harm import reset
+
+Json = dict[str, Any]
 
 
 class Connection:
@@ -27,6 +31,10 @@ class Connection:
         self.ts_pong = asyncio.get_running_loop().time()
         self.outbox: asyncio.Queue[str | None] = asyncio.Queue()
         """None ends the connection with a closing frame, after what is before it."""
+
+    def tell(self, frame: Json) -> None:
+        """Send an object in its turn, unless the connection is stalled."""
+        self.put(msgspec.json.encode(frame).decode())
 
     def put(self, text: str) -> None:
         """Send something in its turn, unless the connection is stalled."""

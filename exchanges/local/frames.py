@@ -1,10 +1,8 @@
 """How a venue frames what its streams tell, and by what a fault knows an event."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from exchanges.local.connection import Connection
-
-Json = dict[str, Any]
+from exchanges.local.connection import Connection, Json
 
 
 class Frames(Protocol):

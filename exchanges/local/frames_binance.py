@@ -1,9 +1,8 @@
 """Binance's frames: bare, with the name of their stream, or with a subscription's number."""
 
 from exchanges.local import stream_binance as wire
-from exchanges.local.connection import Connection
+from exchanges.local.connection import Connection, Json
 from exchanges.local.faults_streams import USER
-from exchanges.local.frames import Json
 
 
 class BinanceFrames:

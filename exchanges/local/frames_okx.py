@@ -1,7 +1,6 @@
 """OKX's frames: what was asked for, beside what is told of it; and its words about a connection."""
 
-from exchanges.local.connection import Connection
-from exchanges.local.frames import Json
+from exchanges.local.connection import Connection, Json
 
 ORDERS = "orders"
 _OF_SPOT = ("SPOT", "ANY")

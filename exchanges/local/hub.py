@@ -7,7 +7,6 @@ import asyncio
 from fnmatch import fnmatchcase
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from exchanges.local.connection import Connection
@@ -91,7 +90,7 @@ class Hub:
                 continue
             frame = self._frames.framed(connection, stream, event)
             if frame is not None:
-                connection.put(_text(frame))
+                connection.tell(frame)
 
     def _strike_from_anywhere(self, plan: StreamPlan) -> None:
         if not self._loop.is_closed():
@@ -111,7 +110,7 @@ class Hub:
             case StreamFault.CLOSE:
                 connection.outbox.put_nowait(None)
             case StreamFault.SERVER_SHUTDOWN:
-                connection.put(_text(self._frames.shutdown(connection, self._now_ms())))
+                connection.tell(self._frames.shutdown(connection, self._now_ms()))
                 connection.outbox.put_nowait(None)
             case StreamFault.STALL | StreamFault.STALL_WITH_PONGS:
                 connection.is_stalled = True
@@ -126,13 +125,9 @@ class Hub:
         said = self._frames.terminated(self._now_ms())
         if said is None or USER not in connection.streams:
             return
-        connection.put(_text(said))
+        connection.tell(said)
         connection.streams.discard(USER)
         self.note(connection)
 
     def _now_ms(self) -> int:
         return self.exchange.clock.now_ns() // NS_PER_MS
-
-
-def _text(frame: dict[str, Any]) -> str:
-    return msgspec.json.encode(frame).decode()

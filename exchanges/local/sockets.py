@@ -1,19 +1,17 @@
-"""What the sockets of every venue profile do alike: open, subscribe late or not, speak JSON."""
+"""What the sockets of every venue profile do alike: open, subscribe late or not, read JSON."""
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from exchanges.local.connection import Connection
+from exchanges.local.connection import Connection, Json
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults_streams import StreamFault
 from exchanges.local.hub import Hub
 
 _CLOSE_S = 0.3
-Frame = dict[str, Any]
 
 
 async def opened(hub: Hub, request: web.Request) -> Connection:
@@ -35,15 +33,10 @@ async def may_subscribe(exchange: LocalExchange, names: Iterable[str]) -> bool:
     return plan is None or plan.fault is not StreamFault.SUBSCRIBE_REFUSED
 
 
-def decoded(text: str) -> Frame | None:
+def decoded(text: str) -> Json | None:
     """Read a JSON object; None if it is none."""
     try:
         frame = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return None
     return frame if isinstance(frame, dict) else None
-
-
-def text_of(body: Any) -> str:
-    """Write JSON."""
-    return msgspec.json.encode(body).decode()

@@ -3,17 +3,18 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from exchanges.local.binance import BinanceApi
 from exchanges.local.calls import Call, Reply, begin, serve
-from exchanges.local.connection import Connection
+from exchanges.local.connection import Connection, Json
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault
 from exchanges.local.faults_streams import USER
 from exchanges.local.harm import BODIES, CLOSES, HANGS, REPLACED, RESETS
 from exchanges.local.hub import Hub
-from exchanges.local.sockets import Frame, decoded, may_subscribe, opened, text_of
+from exchanges.local.sockets import decoded, may_subscribe, opened
 
 METHODS = {
     "ping": "ping",
@@ -113,7 +114,7 @@ class Sockets:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _on_market_frame(self, connection: Connection, frame: Frame) -> None:
+    async def _on_market_frame(self, connection: Connection, frame: Json) -> None:
         method, names = frame.get("method"), frame.get("params", [])
         if method not in ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS"):
             connection.put('{"error":{"code":2,"msg":"Invalid request: unknown method"}}')
@@ -121,9 +122,7 @@ class Sockets:
         result: Any = None
         if method == "SUBSCRIBE":
             if not await may_subscribe(self._exchange, names):
-                connection.put(
-                    text_of({"error": {"code": 2, "msg": "Invalid request"}} | _id(frame))
-                )
+                connection.tell({"error": {"code": 2, "msg": "Invalid request"}} | _id(frame))
                 return
             connection.streams |= set(names)
         elif method == "UNSUBSCRIBE":
@@ -131,17 +130,17 @@ class Sockets:
         else:
             result = sorted(connection.streams)
         self._hub.note(connection)
-        connection.put(text_of({"result": result} | _id(frame)))
+        connection.tell({"result": result} | _id(frame))
 
-    async def _on_api_frame(self, connection: Connection, frame: Frame) -> None:
+    async def _on_api_frame(self, connection: Connection, frame: Json) -> None:
         method = str(frame.get("method"))
         if method == "userDataStream.unsubscribe":
-            connection.put(text_of({**_id(frame), "status": 200, "result": {}}))
+            connection.tell({**_id(frame), "status": 200, "result": {}})
             self._hub.end_user_stream(connection)
             return
         if method not in METHODS:
             said = {"code": -1020, "msg": "This operation is not supported."}
-            connection.put(text_of({**_id(frame), "status": 400, "error": said}))
+            connection.tell({**_id(frame), "status": 400, "error": said})
             return
         raw = frame.get("params") or {}
         params = {name: _plain(value) for name, value in raw.items()}
@@ -156,7 +155,7 @@ class Sockets:
         )
         await self._answer(connection, frame, call)
 
-    async def _answer(self, connection: Connection, frame: Frame, call: Call) -> None:
+    async def _answer(self, connection: Connection, frame: Json, call: Call) -> None:
         entry, plan = begin(self._exchange, self._api, call)
         reply = await serve(self._exchange, self._api, call, entry, plan)
         fault = plan.fault if plan else None
@@ -171,7 +170,7 @@ class Sockets:
             return
         entry.http_status = reply.status
         entry.ts_replied_ns = self._exchange.clock.machine_ns()
-        text = text_of(_framed(frame, reply))
+        text = msgspec.json.encode(_framed(frame, reply)).decode()
         if fault is Fault.HALF_JSON:
             text = text[: len(text) // 2]
         connection.put(BODIES.get(fault, text) if fault else text)
@@ -184,8 +183,8 @@ class Sockets:
         return Reply(body={"subscriptionId": 0})
 
 
-def _framed(frame: Frame, reply: Reply) -> Frame:
-    answer: Frame = {**_id(frame), "status": reply.status}
+def _framed(frame: Json, reply: Reply) -> Json:
+    answer: Json = {**_id(frame), "status": reply.status}
     if reply.status == 200:
         answer["result"] = reply.body
     elif isinstance(reply.body, str):
@@ -197,7 +196,7 @@ def _framed(frame: Frame, reply: Reply) -> Frame:
     return answer
 
 
-def _id(frame: Frame) -> Frame:
+def _id(frame: Json) -> Json:
     return {"id": frame.get("id")}
 
 

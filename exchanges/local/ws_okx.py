@@ -7,12 +7,12 @@ import asyncio
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from exchanges.local.connection import Connection
+from exchanges.local.connection import Connection, Json
 from exchanges.local.faults_streams import USER
 from exchanges.local.frames_okx import ORDERS, said
 from exchanges.local.hub import Hub
 from exchanges.local.login_okx import problem_of
-from exchanges.local.sockets import Frame, decoded, may_subscribe, opened, text_of
+from exchanges.local.sockets import decoded, may_subscribe, opened
 
 _KINDS = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION", "ANY")
 Asked = dict[str, str]
@@ -72,7 +72,7 @@ class PrivateSocket:
             connection.outbox.put_nowait(None)
             return
         connection.is_logged_in = True
-        connection.put(text_of(said(connection, "login", code="0", msg="")))
+        connection.tell(said(connection, "login", code="0", msg=""))
 
     async def _subscribe(self, connection: Connection, asked: Asked) -> None:
         problem = await self._problem_of(connection, asked)
@@ -83,7 +83,7 @@ class PrivateSocket:
             connection.asked.append(asked)
         connection.streams.add(USER)
         self._hub.note(connection)
-        connection.put(text_of(said(connection, "subscribe", arg=asked)))
+        connection.tell(said(connection, "subscribe", arg=asked))
 
     async def _problem_of(self, connection: Connection, asked: Asked) -> tuple[str, str] | None:
         if not connection.is_logged_in:
@@ -100,10 +100,10 @@ class PrivateSocket:
         if not connection.asked:
             connection.streams.discard(USER)
             self._hub.note(connection)
-        connection.put(text_of(said(connection, "unsubscribe", arg=asked)))
+        connection.tell(said(connection, "unsubscribe", arg=asked))
 
 
-def _arguments(frame: Frame) -> list[Asked]:
+def _arguments(frame: Json) -> list[Asked]:
     """Give the arguments as texts; none where they are no objects."""
     args = frame.get("args")
     if not isinstance(args, list) or not all(isinstance(one, dict) for one in args):
@@ -112,4 +112,4 @@ def _arguments(frame: Frame) -> list[Asked]:
 
 
 def _refuse(connection: Connection, code: str, message: str) -> None:
-    connection.put(text_of(said(connection, "error", code=code, msg=message)))
+    connection.tell(said(connection, "error", code=code, msg=message))
