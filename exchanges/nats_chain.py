@@ -20,6 +20,7 @@ from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
 from exchanges.nats_reading import BusLost
 from exchanges.writer_state import WriterState
+from messages.errors import VenueRefused
 
 _MOST_UNDER_WAY = 512
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
@@ -50,7 +51,8 @@ class Chain:
     ) -> None:
         self.sure = 0
         """Everything in the stream up to this place was looked at."""
-        self.is_fenced = False
+        self.is_ours = True
+        """Whether nobody else was found to have the stream."""
         self._address, self._own, self._numbers = address, own, numbers
         self._state, self._on_progress = state, on_progress
         self._writer, self._key, self._utc_ns = writer, key, utc_ns
@@ -100,7 +102,11 @@ class Chain:
             Fenced: another publisher's event is there.
             VenueRefused, BusLost: as `learn`.
         """
-        facts = await self._own.take(client, is_first=False)
+        try:
+            facts = await self._own.take(client, is_first=False)
+        except VenueRefused:
+            self.is_ours = False
+            raise
         if facts.last > self.sure:
             await self._look_at(client, max(self.sure + 1, facts.first), facts.last)
         self._go_on_behind(facts.last)
@@ -241,7 +247,7 @@ class Chain:
             self._state.foreign += 1
             return
         if frame.writer != self._writer:
-            self.is_fenced = True
+            self.is_ours = False
             text = f"another publisher writes to the stream {self._address.stream}"
             raise Fenced(f"{text} at {self._address.place}: this one ends")
         self._under_way.found(subject, frame.sequence)

@@ -149,11 +149,11 @@ class NatsWriter:
         await self._chain.drain()
 
     async def close(self) -> None:
-        """Say goodbye, if bots have no other publisher, and let go of the connection."""
+        """Say goodbye, unless bots have another publisher, and let go of the connection."""
         client, self._client = self._client, None
         if client is None:
             return
-        if self._is_open and client.is_open and not self._chain.is_fenced:
+        if self._is_open and client.is_open and self._chain.is_ours:
             self._is_open = False
             with suppress(BusLost):
                 await self._pulse.goodbye(client, self._chain.sure)

@@ -12,7 +12,7 @@ from exchanges.nats_feed import BusSettings
 from messages.errors import Away, VenueRefused
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import BTC, ETH, LIMIT_S, Following, Publishing, candle, head
-from tests.exchanges.nats_bus.market import MARKS
+from tests.exchanges.nats_bus.market import MARKS, raw
 from tests.exchanges.nats_server import NatsServer
 
 pytestmark = MARKS
@@ -63,6 +63,29 @@ def test_one_that_ends_since_another_publishes_says_no_goodbye_for_it(
     assert second.run is not None
     assert isinstance(second.run.exception(LIMIT_S), Fenced)
     first.put([candle(1)], 1)
+
+    assert reader.until_candles(2) == [candle(0), candle(1)]
+    assert FeedPhase.STALE not in reader.phases()
+
+
+def test_one_whose_stream_is_another_markets_by_now_says_no_goodbye_for_that(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    first = publishing(server.url).open().start()
+    first.put([candle(0)])
+    first.until_stored(1)
+    raw(server, lambda client: client._api("STREAM.DELETE.market"))
+    second = publishing(server.url, head(source="demo:8"), writer="second")
+    second.writer._chain._key = b"a key of its own"
+    second.open().start().put([candle(0)])
+    second.until_stored(1)
+    reader = following(server.url).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    first.put([candle(1)], 1)
+    assert first.run is not None
+    assert isinstance(first.run.exception(LIMIT_S), VenueRefused)
+    second.put([candle(1)], 1)
 
     assert reader.until_candles(2) == [candle(0), candle(1)]
     assert FeedPhase.STALE not in reader.phases()
