@@ -237,10 +237,11 @@ def test_a_publisher_whose_stream_was_gone_for_a_while_publishes_again(
     publisher = publishing(server.url).open().start()
     publisher.put(wanted[:2])
     publisher.until_stored(2)
+    reader = following(server.url).open().start()
+    reader.until_candles(2)
     raw(server, lambda client: client._api("STREAM.DELETE.market"))
 
     publisher.put(wanted[2:], 2)
 
     publisher.until_stored(3)
-    reader = following(server.url).open().start({BTC: wanted[1].ts_event_ns})
-    assert reader.until_candles(1) == wanted[2:]
+    assert reader.until_candles(3) == wanted
