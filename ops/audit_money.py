@@ -1,7 +1,7 @@
 """Holds positions, money and profit of the summary against the executions in the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from decisions.metrics import money
@@ -15,6 +15,8 @@ from persistence.reader import LedgerReader
 
 _DOUBT = Decimal("1e-12")
 """Of the money that went in and out: an average cost is rounded."""
+_NO_FIGURES = (TypeError, KeyError, ValueError, DecimalException)
+"""What a summary raises that holds none: a product may be beyond all numbers too."""
 
 
 def money_check(summary: Mapping[str, Any], state: RunState, ledger: LedgerReader) -> Check:
@@ -64,7 +66,7 @@ def _profits(
         fees = sum((one.fees for one in executed.of_quote(quote)), start=NOTHING)
         try:
             yield quote, _profit_problem(pnl[quote], of_quote, fees)
-        except (TypeError, KeyError, ValueError, InvalidOperation):
+        except _NO_FIGURES:
             yield quote, "nothing is told that could be read"
 
 
@@ -92,7 +94,7 @@ def _problem(told: Any, made: Holding) -> str | None:
         quantity, cost = Decimal(told["quantity"]), Decimal(told["average_cost"])
         cash = Decimal(told["realized"]) - quantity * cost
         is_known = quantity.is_finite() and cash.is_finite()
-    except (TypeError, KeyError, ValueError, InvalidOperation):
+    except _NO_FIGURES:
         is_known = False
     if not is_known:
         return f"nothing is told, the executions make {money(made.quantity)}"

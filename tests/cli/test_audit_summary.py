@@ -211,6 +211,18 @@ def test_the_summarys_profit_is_that_of_its_positions(
     assert [row["examples"][0][:16] for row in rows if not row["ok"]] == ["profit in USDT: "]
 
 
+def test_an_amount_beyond_all_reckoning_is_caught_and_ends_nothing(
+    copied_run: Path, ask: Ask
+) -> None:
+    path = copied_run / "metrics_summary.json"
+    summary = json.loads(path.read_bytes())
+    symbol = next(iter(summary["positions"]))
+    summary["positions"][symbol] |= {"quantity": "1e999999", "average_cost": "1e999999"}
+    path.write_text(json.dumps(summary))
+
+    assert differing(ask("audit", copied_run, code=1)) == {"money"}
+
+
 def plant_totals(run_dir: Path, change: dict[str, Any]) -> None:
     path = run_dir / "metrics_summary.json"
     summary = json.loads(path.read_bytes())
