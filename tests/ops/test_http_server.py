@@ -155,6 +155,26 @@ def test_who_is_being_answered_makes_room_for_nobody(start: Start) -> None:
     assert ask(server, "/livez")[0] == 200
 
 
+def test_whom_no_thread_could_be_started_for_takes_no_place_away(
+    start: Start, monkeypatch: pytest.MonkeyPatch, errors: list[Any]
+) -> None:
+    server, begin = start(), threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if "process_request_thread" in thread.name:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", refused)
+        for _ in range(2 * MOST_AT_ONCE):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                ask(server, "/livez")
+
+    assert ask(server, "/livez")[0] == 200
+    assert errors
+
+
 def test_who_comes_a_letter_at_a_time_is_dropped_like_who_says_nothing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
