@@ -27,6 +27,8 @@ def _others() -> list[threading.Thread]:
 def _leave(code: int) -> None:
     time.sleep(PATIENCE_S)
     names = ", ".join(one.name for one in _others() if not one.daemon)
+    if not names:
+        return  # they are over, and Python is at what comes after them
     with suppress(OSError, ValueError):  # nobody reads it any more
         text = f"watchkeeper: left behind at the end, for they do not end by themselves: {names}\n"
         sys.stderr.write(text)

@@ -44,6 +44,14 @@ def test_so_does_a_command_that_only_makes_the_strategy(tmp_path: Path) -> None:
     assert (done.returncode, "left behind" in done.stderr) == (0, True)
 
 
+def test_what_a_library_does_at_the_end_is_done_once_no_thread_is_left(tmp_path: Path) -> None:
+    """It took the process longer to end than a thread may hold it up, and nobody was named."""
+    slow = f"__import__('atexit').register(threading.Event().wait, {PATIENCE_S + 0.5})"
+    done = command("check", config_with(tmp_path, init=f"{ENDS}; {slow}"))
+
+    assert (done.returncode, "left behind" in done.stderr) == (0, False)
+
+
 def test_one_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
     assert PATIENCE_S > 0.5
 
