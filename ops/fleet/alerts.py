@@ -5,6 +5,7 @@ The same fold and the same outboxes as a bot's own alerts; a bot that is parked 
 
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
 from decisions.fleet_bot import BotMemory, Phase
@@ -14,18 +15,22 @@ from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post, close_all
 from ops.alert_sender import Letter, apprise_sender
 from ops.alerts import fact_of
+from ops.run_files import typed
 
 CLOSE_S = 5.0
 _RULE = "fleet"
-_PS = "watchkeeper orchestrate ps"
 _ON_THE_WAY = (Phase.WAITING, Phase.DRAINING)
 
 
 class FleetAlerts:
-    """`urls` are apprise's. `look` and `close` belong to one thread; others send."""
+    """`path` is the fleet's file, `urls` are apprise's.
 
-    def __init__(self, fleet: str, urls: Iterable[str], calm_s: float = 30.0) -> None:
+    `look` and `close` belong to one thread; others send.
+    """
+
+    def __init__(self, fleet: str, path: Path, urls: Iterable[str], calm_s: float = 30.0) -> None:
         self._fleet = fleet
+        self._ps = f"watchkeeper orchestrate ps {typed(path)}"
         self._fold = AlertFold(NoticeLimits(calm_s=calm_s))
         self._problems: dict[str, str] = {}
         self._said = ""
@@ -51,7 +56,7 @@ class FleetAlerts:
         notices = self._fold.take(wrong, time.monotonic_ns(), now_ns)
         for left, notice in zip(range(len(notices) - 1, -1, -1), notices, strict=True):
             waiting = 0 if left else self._fold.waiting
-            letter = _letter(self._fleet, notice, waiting)
+            letter = self._letter(notice, waiting)
             post = Post(letter, fact_of(notice, now_ns), time.monotonic())
             for outbox in self._outboxes:
                 outbox.put(post)
@@ -60,6 +65,20 @@ class FleetAlerts:
     def close(self) -> None:
         """Send what waits, for a while."""
         close_all(self._outboxes, CLOSE_S)
+
+    def _letter(self, notice: Notice, waiting: int) -> Letter:
+        """Write a notice; the last before the limits of an hour says how many they hold back."""
+        is_over = notice.state is Stage.RECOVERED
+        word = "over" if is_over else notice.severity.upper()
+        lines = [f"It is over: {notice.sentence}" if is_over else notice.sentence]
+        if notice.held_back:
+            lines.append(f"{notice.held_back} more came and went untold: too many in an hour")
+        if waiting:
+            now = f"{self._ps} shows them now"
+            lines.append(f"{waiting} more wait to be told, too many in an hour: {now}")
+        title = f"{self._fleet}: {word} {notice.key}"
+        is_critical = notice.severity is Severity.CRITICAL
+        return Letter(title, "\n".join(lines), is_critical, is_over)
 
     def _outbox(self, url: str, place: int) -> Outbox:
         name = f"{shown(url)} ({place})"
@@ -92,17 +111,3 @@ def conditions(bot: str, memory: BotMemory) -> list[Condition]:
         if kind_of(said) != HALTED
     ]
     return found
-
-
-def _letter(fleet: str, notice: Notice, waiting: int) -> Letter:
-    """Write a notice; the last one before the limits of an hour says how many they hold back."""
-    is_over = notice.state is Stage.RECOVERED
-    word = "over" if is_over else notice.severity.upper()
-    said = f"It is over: {notice.sentence}" if is_over else notice.sentence
-    lines = [said]
-    if notice.held_back:
-        lines.append(f"{notice.held_back} more came and went untold: too many in an hour")
-    if waiting:
-        lines.append(f"{waiting} more wait to be told, too many in an hour: {_PS} shows them now")
-    is_critical = notice.severity is Severity.CRITICAL
-    return Letter(f"{fleet}: {word} {notice.key}", "\n".join(lines), is_critical, is_over)

@@ -83,7 +83,7 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
 
 @contextmanager
 def _alerts(fleet: FleetConfig, urls: list[str], say: Say) -> Iterator[FleetAlerts]:
-    alerts = FleetAlerts(fleet.name, urls, fleet.calm_s)
+    alerts = FleetAlerts(fleet.name, fleet.path, urls, fleet.calm_s)
     try:
         yield alerts
     finally:

@@ -1,6 +1,7 @@
 """What a person is told of a fleet's bots, through a real receiver."""
 
 import socket
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -103,7 +104,7 @@ def test_a_fault_is_named_by_what_it_is(warning: str, key: str) -> None:
 def test_a_parked_bot_is_told_once_and_so_is_its_end() -> None:
     pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
     with receiver() as there:
-        alerts = FleetAlerts("desk", [there.url], calm_s=0)
+        alerts = FleetAlerts("desk", Path("fleet.toml"), [there.url], calm_s=0)
         for memory in (WELL, PARKED, PARKED, WELL, WELL):
             alerts.look({"a": memory, "b": WELL})
         told = there.until(2)
@@ -118,7 +119,9 @@ def test_what_cannot_be_delivered_is_a_line_of_up_once_whenever_it_turns_out() -
     said = Said()
     with socket.socket() as refusing:
         refusing.bind(("127.0.0.1", 0))
-        alerts = FleetAlerts("desk", [f"json://127.0.0.1:{refusing.getsockname()[1]}"], calm_s=0)
+        alerts = FleetAlerts(
+            "desk", Path("fleet.toml"), [f"json://127.0.0.1:{refusing.getsockname()[1]}"], calm_s=0
+        )
 
         def looked() -> object:
             tell(alerts, {"a": PARKED}, said)
@@ -139,9 +142,10 @@ def test_the_last_notice_of_an_hour_says_how_many_bots_it_keeps_untold(
     letters: list[Letter] = []
     monkeypatch.setattr(Outbox, "start", lambda _: None)
     monkeypatch.setattr(Outbox, "put", lambda _, post: letters.append(post.letter))
-    alerts = FleetAlerts("desk", ["json://127.0.0.1"])
+    alerts = FleetAlerts("desk", Path("my desk/fleet.toml"), ["json://127.0.0.1"])
     alerts.look({f"bot{place}": PARKED for place in range(40)})
     assert len(letters) == NoticeLimits().per_hour
     more = [letter.body for letter in letters if "more" in letter.body.partition("\n")[2]]
     assert more == [letters[-1].body]
     assert "10 more wait to be told, too many in an hour" in letters[-1].body
+    assert "watchkeeper orchestrate ps 'my desk/fleet.toml' shows them" in letters[-1].body

@@ -50,7 +50,7 @@ class Desk:
 
     def __init__(self, bot: Stub, orchestrator: Orchestrator) -> None:
         self.bot, self._orchestrator = bot, orchestrator
-        self._alerts = FleetAlerts("desk", [], calm_s=0)
+        self._alerts = FleetAlerts("desk", Path("fleet.toml"), [], calm_s=0)
 
     def look(self) -> list[str]:
         """Look once, as is done each `look_s`; give what was told."""
