@@ -252,14 +252,14 @@ def _ccxt_of(config: Path | None) -> dict[str, Any]:
 
 def _backtest(arguments: argparse.Namespace) -> int:
     from messages.patience import LIMIT_S
-    from ops.page_files import Wanted, check_replaceable
+    from ops.page_files import Wanted, check_replaceable, write_page
     from research.backtest.command import BacktestOptions, SheetOptions, backtest
-    from research.backtest.files import DAY, TRADES
+    from research.backtest.files import DAYS, TRADES
 
     check_replaceable(
         Wanted("--html", arguments.html),
         Wanted("--trades", arguments.trades, "table of trades", ",".join(TRADES).encode()),
-        Wanted("--equity", arguments.equity, "table of days", DAY.encode()),
+        Wanted("--equity", arguments.equity, "table of days", DAYS.encode()),
     )
     sheet = SheetOptions(
         html=arguments.html,
@@ -269,6 +269,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
         trials=arguments.trials,
         trials_variance=arguments.trials_variance,
         page=_sheet_page,
+        write=write_page,
     )
     asked = partial(
         BacktestOptions,

@@ -27,7 +27,7 @@ from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import StrategyId, Symbol
 from messages.patience import LIMIT_S, Patience
 from research.backtest.about import about
-from research.backtest.files import write_equity, write_text, write_trades
+from research.backtest.files import table_of_days, table_of_trades
 from research.backtest.loop import Backtest, Outcome
 from research.backtest.own_code import OwnCode, in_time
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
@@ -56,6 +56,8 @@ class SheetOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Of the trials' annualised Sharpe ratios."""
     page: Callable[[Mapping[str, Any]], str] | None = None
     """Makes the HTML of a model; research draws no pages."""
+    write: Callable[[Path, str], None] | None = None
+    """Replaces a file as a whole."""
 
 
 class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,9 +118,10 @@ def backtest(options: BacktestOptions) -> int:
         if watched is not None:
             report = _with_sheets(options, watched, outcome, report, trials)
     if sheet.trades is not None:
-        write_trades(sheet.trades, executed(outcome), outcome.markets)
+        _write(sheet, sheet.trades, table_of_trades(executed(outcome), outcome.markets))
     if sheet.equity is not None:
-        write_equity(sheet.equity, {quote: one.days for quote, one in outcome.meters.items()})
+        days = {quote: one.days for quote, one in outcome.meters.items()}
+        _write(sheet, sheet.equity, table_of_days(days))
     is_on_stdout = sheet.html is not None and str(sheet.html) == "-"
     if options.as_json:
         sys.stdout.write(as_json(report).decode() + "\n")
@@ -152,9 +155,14 @@ def _write_page(
     if str(sheet.html) == "-":
         sys.stdout.write(text)
         return
-    write_text(sheet.html, text)
+    _write(sheet, sheet.html, text)
     size = len(text.encode()) / 1024
     sys.stderr.write(f"{sheet.html} ({size:,.0f} kB): open it in any browser\n")
+
+
+def _write(sheet: SheetOptions, path: Path, text: str) -> None:
+    assert sheet.write is not None, "who asks for a file gives what writes it"
+    sheet.write(path, text)
 
 
 def _named(paths: Path | list[Path]) -> str:

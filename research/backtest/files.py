@@ -1,12 +1,10 @@
-"""What a backtest writes beside its report: trades and daily equity as CSV, and the page."""
+"""What a backtest has to be written beside its report: trades and daily equity, as CSV."""
 
 import csv
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from decisions.exit_reasons import short_reason
@@ -15,58 +13,30 @@ from messages.ids import Symbol, quote_of
 from research.backtest.loop import MarketOutcome
 
 _EPOCH = date(1970, 1, 1).toordinal()
-DAY = "day"
-"""The first column of the table of days."""
+DAYS = "day,"
+"""How a table of days begins; a column for each currency follows."""
 TRADES = (
     "number", "strategy", "symbol", "side", "quantity", "entry", "exit", "opened", "closed",
     "profit", "fees", "quote", "executions", "entry_reason", "exit_reason",
 )  # fmt: skip
 
 
-def write_trades(
-    path: Path, executions: Iterable[Executed], markets: Iterable[MarketOutcome]
-) -> None:
-    """Write every trade, from flat until flat again; what is open ends with an empty `closed`.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def table_of_trades(executions: Iterable[Executed], markets: Iterable[MarketOutcome]) -> str:
+    """Give every trade, from flat until flat again; what is open ends with an empty `closed`."""
     trips = round_trips(executions)
     prices: dict[Symbol, Decimal] = {one.symbol: one.last_price for one in markets}
     found = sorted([*trips.ended, *trips.open(prices)], key=lambda one: one.number)
-    write_text(path, _csv(TRADES, map(_trade, found)))
+    return _csv(TRADES, map(_trade, found))
 
 
-def write_equity(path: Path, days: Mapping[str, Mapping[int, float]]) -> None:
-    """Write the profit of each currency at the end of each UTC day.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def table_of_days(days: Mapping[str, Mapping[int, float]]) -> str:
+    """Give the profit of each currency at the end of each UTC day."""
     numbers = sorted({day for of_quote in days.values() for day in of_quote})
     rows = (
         [date.fromordinal(_EPOCH + day).isoformat(), *(of.get(day, "") for of in days.values())]
         for day in numbers
     )
-    write_text(path, _csv([DAY, *days], rows))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file as a whole: who looks finds the old one or the new one.
-
-    Raises:
-        OSError: it cannot be written, with the name that was asked for.
-    """
-    if path.exists() and not path.is_file():  # /dev/stdout and its like are written to
-        path.write_text(text, encoding="utf-8")
-        return
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    return _csv([DAYS.rstrip(","), *days], rows)
 
 
 def _trade(one: RoundTrip) -> list[Any]:

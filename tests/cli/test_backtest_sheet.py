@@ -44,6 +44,26 @@ def test_a_sheet_is_a_file_and_the_same_bytes_again(
     assert not list(market.glob(".sheet*"))
 
 
+@pytest.mark.parametrize("flag", ["--html", "--trades", "--equity"])
+def test_a_result_goes_where_a_link_leads_and_leaves_the_link(market: Path, flag: str) -> None:
+    """`--trades /dev/stdout > trades.csv` would have made a file of root's own `/dev/stdout`."""
+    there = market / f"public{flag}"
+    there.mkdir()
+    (market / f"result{flag}").symlink_to(there / "result")
+    for _ in range(2):
+        assert backtest(flag, f"result{flag}") == 0
+
+    assert (market / f"result{flag}").is_symlink()
+    assert [path.name for path in there.iterdir()] == ["result"]
+
+
+def test_a_table_on_a_stdout_that_is_a_file_is_in_it(market: Path) -> None:
+    with (market / "days.csv").open("w") as file:
+        assert backtest("--equity", f"/dev/fd/{file.fileno()}") == 0
+
+    assert (market / "days.csv").read_text().startswith("day,USDT\n")
+
+
 def test_a_sheet_on_stdout_is_the_page_alone(
     market: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

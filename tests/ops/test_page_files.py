@@ -6,6 +6,7 @@ import pytest
 import cli
 from messages.errors import ConfigError
 from ops.page_files import Wanted, check_replaceable, write_page
+from research.backtest.files import DAYS, table_of_days
 
 
 def test_a_page_that_could_not_be_written_leaves_the_old_one_and_nothing_else(
@@ -72,6 +73,24 @@ def test_a_file_that_is_no_page_is_not_to_be_replaced_by_one(
 
     with pytest.raises(ConfigError, match=r"--html .*ledger\.db: there is such a file already"):
         check_replaceable(Wanted("--html", file))
+
+
+@pytest.mark.parametrize("text", ["daylight saving, 2024", "days\n1\n"])
+def test_a_table_begins_with_its_columns_and_not_with_a_word_like_the_first(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text(text)
+
+    with pytest.raises(ConfigError, match="no table of days of ours"):
+        check_replaceable(Wanted("--equity", file, "table of days", DAYS.encode()))
+
+
+def test_a_table_of_days_may_be_replaced_by_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "days.csv"
+    file.write_text(table_of_days({"USDT": {1: 2.0}}))
+
+    check_replaceable(Wanted("--equity", file, "table of days", DAYS.encode()))
 
 
 def test_a_page_an_empty_file_and_what_is_no_file_may_take_a_page(tmp_path: Path) -> None:

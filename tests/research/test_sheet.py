@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from math import isclose
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from decisions.tear_sheet import Trials
 from exchanges.event_blocks import Block
 from messages.ids import Symbol
 from research.backtest.about import about
-from research.backtest.files import write_trades
+from research.backtest.files import table_of_trades
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.report import Report, report_on, with_parts
@@ -159,7 +158,7 @@ def test_the_exposure_of_two_symbols_counts_a_moment_at_which_one_of_them_is_hel
     assert sheet.parts[0].exposure == report.quotes[0].exposure
 
 
-def test_an_exit_that_a_thin_candle_cut_in_two_is_one_trade(tmp_path: Path) -> None:
+def test_an_exit_that_a_thin_candle_cut_in_two_is_one_trade() -> None:
     some = [*SOME[:10], (*SOME[10][:5], "9.97"), *SOME[11:]]
     script = [[3, "buy", "gtc", "1", ""], [9, "sell", "gtc", "1", ""]]
     plan = plan_of({BTC: candles(BTC, some)}, {BTC: script})
@@ -174,8 +173,8 @@ def test_an_exit_that_a_thin_candle_cut_in_two_is_one_trade(tmp_path: Path) -> N
     (sheet,) = sheets.by_quote.values()
     assert sheet.trip_of == [1, 1, 1]
     outcome = Backtest(plan).run()
-    write_trades(tmp_path / "trades.csv", executed(outcome), outcome.markets)
-    (line,) = csv.DictReader((tmp_path / "trades.csv").read_text().splitlines())
+    table = table_of_trades(executed(outcome), outcome.markets)
+    (line,) = csv.DictReader(table.splitlines())
     assert (line["quantity"], line["executions"]) == ("1", "3")
     assert line["profit"] == str(report.quotes[0].net)
 
