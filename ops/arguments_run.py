@@ -216,7 +216,7 @@ def _add_orchestrate(commands: "Commands") -> None:
     verbs = fleet.add_subparsers(title="what", metavar="VERB", required=True)
     for verb, told in (
         ("up", "run the fleet in the foreground; a signal ends all bots in order"),
-        ("ps", "show the bots: 0 all is well, 1 one is parked or waits, 3 never up"),
+        ("ps", "show the bots: 0 all run or have ended in order, 1 one does not, 3 never up"),
         ("page", "write how the fleet stands as one HTML file"),
         ("restart", "drain one bot and start it again, also a parked one"),
         ("drain", "end one bot in order and leave it so"),

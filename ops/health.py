@@ -80,7 +80,8 @@ def _asked(options: HealthOptions) -> Snapshot:
         snapshot["verdict"], snapshot["why"] = _judged(snapshot)
     if options.stacks:
         reply = ask(socket, "stacks", timeout_s=options.timeout_s)
-        snapshot["stacks"] = reply.get("stacks") or {}
+        stacks = reply.get("stacks")
+        snapshot["stacks"] = stacks if isinstance(stacks, dict) else {}
     if options.errors:
         snapshot["errors_of"] = ask(socket, "errors", timeout_s=options.timeout_s)
     if options.deep is not None:

@@ -17,7 +17,7 @@ _POLL_S = 0.05
 
 
 def stop(run_dir: Path, timeout_s: float) -> int:
-    """Give 0 once the process is gone, 1 when it is still there, 3 when none is, or answers."""
+    """Give 0 once the process is gone, 1 when it is there still or silent, 3 when none is."""
     socket = run_dir / CONTROL_SOCKET
     deadline = time.monotonic() + timeout_s
     patience_s = min(_ANSWER_S, max(timeout_s, 0.1))

@@ -65,6 +65,16 @@ def test_a_verdict_is_told_also_where_the_rest_is_no_page(
     )
 
 
+def test_stacks_that_are_none_leave_the_page_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: Make
+) -> None:
+    answers = {"health": lambda _: snapshot(verdict="OK"), "stacks": lambda _: {"stacks": [1]}}
+    with ControlServer(tmp_path / "control.sock", answers):
+        assert health(options(tmp_path, stacks=True)) == 0
+
+    assert capsys.readouterr().out.startswith("OK")
+
+
 def test_the_page_is_a_verdict_and_a_tree(actor: Make, snapshot: Make) -> None:
     page = render(
         snapshot(
