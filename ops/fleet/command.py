@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -13,11 +13,12 @@ from typing import Any, TextIO
 import msgspec
 
 from decisions.fleet_bot import BotMemory
+from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts
 from ops.fleet.config import FleetConfig, load_fleet
-from ops.fleet.fleet_lock import FleetGone
+from ops.fleet.fleet_lock import FleetGone, FleetLock
 from ops.fleet.orchestrator import Orchestrator
 from ops.fleet.roster import Say
 from ops.fleet.serving import FleetView, serving
@@ -56,9 +57,9 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
     urls = addresses(fleet.urls_env)
     signals = _Signals()
     with (
+        _served(fleet, view),  # first: the orchestrator drains what was changed as it begins
         Orchestrator(fleet, say) as orchestrator,
         _alerts(fleet, urls, say) as alerts,
-        serving(fleet, view),
     ):
         say("up", fleet=fleet.name, bots=len(fleet.bots), run_dir=str(fleet.run_dir))
         if fleet.http:
@@ -79,6 +80,15 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
             _wait(signals, orchestrator.fleet.look_s)
         say("down", fleet=fleet.name)
     return EXIT_OK
+
+
+def _served(fleet: FleetConfig, view: FleetView) -> AbstractContextManager[object]:
+    try:
+        return serving(fleet, view)
+    except ConfigError:
+        if fleet.run_dir.is_dir():  # the port may be that of who runs this very fleet
+            FleetLock(fleet.run_dir).close()
+        raise
 
 
 @contextmanager

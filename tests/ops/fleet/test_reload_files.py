@@ -1,6 +1,7 @@
 """What `reload` takes for changed: a bot's table, its config, the file of its own strategy."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import Any
 import pytest
 
 from decisions.fleet_bot import Phase
+from messages.errors import ConfigError
 from ops.fleet import asking
+from ops.fleet.bots import BotProcess
+from ops.fleet.command import up
 from ops.fleet.config import BotSpec
+from ops.fleet.fleet_lock import FleetBusy
 from ops.fleet.orchestrator import Orchestrator
 from tests.ops.fleet.fleets import fleet_file, open_fleet, running, until
 from tests.ops.fleet.stubs import stub
@@ -106,6 +111,28 @@ def test_an_orchestrator_finds_what_was_changed_while_nobody_was_there(
         with open_fleet(own_files) as orchestrator:
             assert orchestrator.memories["one"].why == "it was changed"
         assert bot.gone() == 0
+
+
+def test_an_up_that_cannot_serve_drains_nobody_that_was_changed(
+    own_files: Path, starts: list[BotSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It drained the bot that it found, could not listen, and left it without an orchestrator."""
+    told_to_end = []
+    monkeypatch.setattr("ops.fleet.command._Signals", list)  # pytest has its own
+    monkeypatch.setattr(BotProcess, "drain", lambda bot: told_to_end.append(bot.spec.bot))
+    folder = own_files.parent
+    with stub(folder / "runs" / "one") as bot, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        with open_fleet(own_files) as orchestrator:
+            running(orchestrator, "one", bot)
+            with pytest.raises(FleetBusy, match="is run by orchestrator"):  # whose port it may be
+                up(own_files, as_json=True, http=place)
+        (folder / "own.py").write_text("class Own:\n    fast = 6\n")
+        with pytest.raises(ConfigError, match="cannot listen"):
+            up(own_files, as_json=True, http=place)
+        assert told_to_end == []
 
 
 def test_a_reload_names_who_is_new_and_who_is_gone(
