@@ -1,6 +1,5 @@
-"""One publisher as a process: a feed that is followed once, for a fleet. See `ops.process`."""
+"""One publisher as a process: a feed that is followed once, for a fleet. See `ops.bot_run`."""
 
-import faulthandler
 import os
 import signal
 import sys
@@ -8,7 +7,6 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import msgspec
@@ -19,7 +17,7 @@ from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_INTERRUPTED, EXIT_OK
-from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
+from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState, Exit
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config, load
@@ -33,12 +31,14 @@ from ops.log_context import LogContext
 from ops.logs import log_from_now_on, log_settings, unhandled_are_logged
 from ops.market_gate import market_of
 from ops.run_dir import RunDir
+from ops.run_ending import gave_up
 from ops.run_facts import RunFacts
 from ops.run_files import CONTROL_SOCKET, LOG, STATUS
 from ops.secret_names import is_variable_name
 from ops.secret_values import clean_refusals, cleaner, secrets_of, spellings
 from ops.snapshot import actor_view, latencies_of
 from ops.status import StatusWriter
+from ops.stop_signals import StopSignals
 from ops.verdict import verdict
 from persistence.secret_files import take_secret_files
 
@@ -187,8 +187,7 @@ class _Run:
         self._system, self._facts = system, facts
         self._clock = system.runtime.clock
         self._started_ns, self._begun_ns = self._clock.utc_ns(), self._clock.monotonic_ns()
-        self._over = threading.Event()
-        self._signal = 0
+        self._over, self._signals = threading.Event(), StopSignals()
         self._code = EXIT_EXHAUSTED
         self._asked = self._ended_itself = False
         self._heart = Heart(system.root, self.take)
@@ -196,10 +195,7 @@ class _Run:
 
     def run(self) -> int:
         """Start, wait, stop, tell."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        faulthandler.enable(file=2, all_threads=True)
-        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
+        self._signals.listen()
         handlers = {"health": lambda _: self.take(), "stop": self._stop_requested}
         control = ControlServer(self._run_dir.path / CONTROL_SOCKET, handlers)
         status = StatusWriter(self._run_dir.path / STATUS, self.take, fence=self._run_dir.fence)
@@ -258,7 +254,7 @@ class _Run:
     def _wait(self) -> int:
         limit_s = self._options.duration_s
         deadline = time.monotonic() + limit_s if limit_s else None
-        while not (self._over.is_set() or self._signal):
+        while not (self._over.is_set() or self._signals.number):
             if deadline is not None and time.monotonic() >= deadline:
                 break
             self._over.wait(0.1)
@@ -266,20 +262,15 @@ class _Run:
         self._heart.stopping()
         if not self._ended_itself:
             self._system.runtime.stop(self._system.root, None)
-        if self._signal == signal.SIGINT:
+        if self._signals.number == signal.SIGINT:
             return EXIT_INTERRUPTED
-        return EXIT_EXHAUSTED if self._problem() else EXIT_OK
-
-    def _problem(self) -> str:
-        cells = self._system.runtime.cells
-        told = (cells[path] for path in map(ActorPath, ("root", "feeds")) if path in cells)
-        return next((f"{cell.path} {cell.problem}" for cell in told if cell.problem), "")
+        return EXIT_EXHAUSTED if gave_up(self._system.runtime.cells) else EXIT_OK
 
     def _reason(self) -> str:
-        if self._signal:
-            return f"stopped by {signal.Signals(self._signal).name}"
+        if told := self._signals.told:
+            return told
         if self._code == EXIT_EXHAUSTED:
-            return "supervision exhausted: " + (self._problem() or "see health")
+            return f"supervision exhausted: {gave_up(self._system.runtime.cells) or 'see health'}"
         if self._ended_itself:
             return "the market ended"
         return "stop was asked for" if self._asked else "the time was over"
@@ -289,13 +280,6 @@ class _Run:
             sys.stderr.write(f"watchkeeper: {self._reason()}\n")
 
     # ------------------------------------------------------------ from outside
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Note it for the main thread; see `ops.process`. A second one leaves at once."""
-        del frame
-        if self._signal:
-            os._exit(128 + number)
-        self._signal = number
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
         del request

@@ -12,6 +12,7 @@ RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 TOLD_IN = (
     "decisions/alert_rules.py",
     "ops/process.py",
+    "ops/bot_run.py",
     "ops/alerts.py",
     "ops/fleet/alerts.py",
     "ops/late_alerts.py",

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from messages.lifecycle import InjectCrash
 from ops import demo_kill, final_word
+from ops.bot_run import BotRun
 from ops.config import demo_config
 from ops.demo_kill import DemoKill, KillShown
 from ops.final_word import against_venue
 from ops.narrator import JsonLines
 from ops.options import StartOptions
 from ops.panel import Panel
-from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from tests.ops.test_panel import head_of
@@ -69,10 +69,10 @@ def test_only_the_demo_does_it_and_not_if_it_is_told_not_to(
     tmp_path: Path, due_at_once: None, asked: dict[str, Any], kills: int
 ) -> None:
     options = StartOptions(run_dir=tmp_path / "run", json_lines=True, **asked)
-    run = _Run(options, config_for(options), RunDir(tmp_path / "run"))
+    run = BotRun(options, config_for(options), RunDir(tmp_path / "run"))
     told: list[str] = []
     run.narrator = SimpleNamespace(
-        killed=lambda actor, _: told.append(actor), refresh=lambda: run._on_signal(15, None)
+        killed=lambda actor, _: told.append(actor), refresh=lambda: run.signals.note(15, None)
     )
 
     run._watch(lambda _: None)

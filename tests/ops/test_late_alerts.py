@@ -7,19 +7,19 @@ import pytest
 
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
+from ops.bot_run import BotRun
 from ops.late_alerts import LateAlerts
 from ops.options import StartOptions
-from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.wiring_metrics import metric_writers
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> _Run:
+def run(tmp_path: Path) -> BotRun:
     options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
     (tmp_path / "run").mkdir()
-    return _Run(options, config_for(options), RunDir(tmp_path / "run"))
+    return BotRun(options, config_for(options), RunDir(tmp_path / "run"))
 
 
 def told(rule: str) -> AlertTold:
@@ -35,7 +35,7 @@ def told(rule: str) -> AlertTold:
     )
 
 
-def test_what_metrics_did_not_read_and_what_comes_later_are_lines(run: _Run) -> None:
+def test_what_metrics_did_not_read_and_what_comes_later_are_lines(run: BotRun) -> None:
     late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
     run.alerts.tell(told("halt"))
 
@@ -50,7 +50,7 @@ def test_what_metrics_did_not_read_and_what_comes_later_are_lines(run: _Run) -> 
     assert not run.system.metrics.tell(told("stale"))
 
 
-def test_an_alert_that_comes_while_the_teller_changes_is_a_line_too(run: _Run) -> None:
+def test_an_alert_that_comes_while_the_teller_changes_is_a_line_too(run: BotRun) -> None:
     late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
     run.alerts.tell(told("halt"))
     assert late.begin()
@@ -63,14 +63,14 @@ def test_an_alert_that_comes_while_the_teller_changes_is_a_line_too(run: _Run) -
     assert [one["rule"] for one in lines] == ["halt", "between", "gone"]
 
 
-def test_metrics_that_still_run_go_on_by_themselves(run: _Run) -> None:
+def test_metrics_that_still_run_go_on_by_themselves(run: BotRun) -> None:
     run.system.metrics.cell.next_life()
 
     assert not LateAlerts(run.system, None, None).begin()
     assert run.system.metrics.tell(told("halt"))
 
 
-def test_a_disk_that_refuses_is_a_problem_and_no_error(run: _Run) -> None:
+def test_a_disk_that_refuses_is_a_problem_and_no_error(run: BotRun) -> None:
     run.run_dir.metrics.symlink_to("/dev/full")
     late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
     late.begin()

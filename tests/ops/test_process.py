@@ -13,8 +13,8 @@ import pytest
 from actors.metrics import MetricsActor
 from actors.step_runtime import StepRuntime
 from messages.ids import NS_PER_S
+from ops.bot_run import BotRun
 from ops.options import StartOptions
-from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner
@@ -22,87 +22,89 @@ from persistence.lines import RotatingLines
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> _Run:
+def run(tmp_path: Path) -> BotRun:
     options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
-    return _Run(options, config_for(options), RunDir(tmp_path / "run"))
+    return BotRun(options, config_for(options), RunDir(tmp_path / "run"))
 
 
-def test_a_signal_waits_for_no_lock_that_its_own_thread_may_hold(run: _Run) -> None:
+def test_a_signal_waits_for_no_lock_that_its_own_thread_may_hold(run: BotRun) -> None:
     """The handler runs on the main thread, which is inside `over.wait` most of the time."""
     lock = run.over._cond  # type: ignore[attr-defined]  # what `wait` and `set` hold for a moment
     with lock:
-        handler = threading.Thread(target=run._on_signal, args=(signal.SIGTERM, None), daemon=True)
+        handler = threading.Thread(
+            target=run.signals.note, args=(signal.SIGTERM, None), daemon=True
+        )
         handler.start()
         handler.join(60)
         assert not handler.is_alive()
 
 
-def test_a_signal_ends_the_wait(run: _Run) -> None:
-    run._on_signal(signal.SIGTERM, None)
+def test_a_signal_ends_the_wait(run: BotRun) -> None:
+    run.signals.note(signal.SIGTERM, None)
 
     run._watch(lambda _: None)
-    run.code = 0
+    run.ending.code = 0
 
-    assert run._reason() == "stopped by SIGTERM"
+    assert run.ending.reason() == "stopped by SIGTERM"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
 def test_what_was_left_undone_is_told_whoever_stopped_it(
-    run: _Run, number: signal.Signals, code: int
+    run: BotRun, number: signal.Signals, code: int
 ) -> None:
-    run._on_signal(number, None)
+    run.signals.note(number, None)
     run.system.board.unfinished = "the ledger is away: 3 decisions are not written"
 
-    run.code = run._stop()
+    run.ending.code = run._stop()
 
     said = f"stopped by {number.name}; halted: the ledger is away: 3 decisions are not written"
-    assert (run.code, run._reason()) == (code, said)
+    assert (run.ending.code, run.ending.reason()) == (code, said)
 
 
-def test_a_second_signal_leaves_at_once(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_leaves_at_once(run: BotRun, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     monkeypatch.setattr(os, "_exit", left.append)
 
-    run._on_signal(signal.SIGTERM, None)
-    run._on_signal(signal.SIGTERM, None)
+    run.signals.note(signal.SIGTERM, None)
+    run.signals.note(signal.SIGTERM, None)
 
     assert left == [128 + signal.SIGTERM]
 
 
 def test_a_terminal_that_goes_sends_two_signals_and_ends_the_run_in_order(
-    run: _Run, monkeypatch: pytest.MonkeyPatch
+    run: BotRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is the kernel's, one is the shell's."""
     left: list[int] = []
     monkeypatch.setattr(os, "_exit", left.append)
 
-    run._on_signal(signal.SIGHUP, None)
-    run._on_signal(signal.SIGHUP, None)
-    run.code = 0
+    run.signals.note(signal.SIGHUP, None)
+    run.signals.note(signal.SIGHUP, None)
+    run.ending.code = 0
 
-    assert (left, run._reason()) == ([], "stopped by SIGHUP")
+    assert (left, run.ending.reason()) == ([], "stopped by SIGHUP")
 
 
 @pytest.mark.parametrize(
     "order", [(signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)]
 )
 def test_the_end_of_a_session_sends_two_signals_and_ends_the_run_in_order(
-    run: _Run, monkeypatch: pytest.MonkeyPatch, order: tuple[signal.Signals, ...]
+    run: BotRun, monkeypatch: pytest.MonkeyPatch, order: tuple[signal.Signals, ...]
 ) -> None:
     """systemd sends SIGTERM, then SIGHUP; Python shows the lower number first."""
     left: list[int] = []
     monkeypatch.setattr(os, "_exit", left.append)
 
     for number in order:
-        run._on_signal(number, None)
-    run.code = 0
+        run.signals.note(number, None)
+    run.ending.code = 0
 
-    assert (left, run._reason()) == ([], "stopped by SIGTERM")
-    run._on_signal(signal.SIGTERM, None)
+    assert (left, run.ending.reason()) == ([], "stopped by SIGTERM")
+    run.signals.note(signal.SIGTERM, None)
     assert left == [128 + signal.SIGTERM]
 
 
-def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
+def test_metrics_on_a_full_disk_are_an_alert(run: BotRun, tmp_path: Path) -> None:
     path = tmp_path / "metrics.ndjson"
     path.symlink_to("/dev/full")
     runtime, fold = StepRuntime(), run.system.fold
@@ -159,7 +161,7 @@ def test_a_terminal_that_is_closed_ends_a_run_in_order(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_each_end_is_made_whatever_another_raises(
-    run: _Run, monkeypatch: pytest.MonkeyPatch
+    run: BotRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake in waiting and one in telling: the last word of status.json is written."""
 
@@ -168,7 +170,7 @@ def test_each_end_is_made_whatever_another_raises(
 
     run.system.runtime.clean = cleaner(["key-of-mine"])
     monkeypatch.setattr(run, "_watch", broken)
-    monkeypatch.setattr(run, "_listen_to_signals", lambda: None)
+    monkeypatch.setattr(run.signals, "listen", lambda: None)
     monkeypatch.setattr(run, "_tell_of_the_end", broken)
     with run.run_dir, pytest.raises(RuntimeError, match="planted"):
         run.run()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from messages.errors import ConfigError
 from ops.options import StartOptions
+from ops.process import run_bot
 from ops.run_config import config_for, placed
 
 
@@ -28,6 +30,13 @@ def test_demos_of_one_second_have_a_run_directory_each() -> None:
 
     assert [place() for _ in range(3)] == [first, f"{first}-2", f"{first}-3"]
     assert Path(first).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_start_that_is_refused_has_made_no_place(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="only a live run has an account to take over"):
+        run_bot(StartOptions(standby=True))
+
+    assert not (folder / "runs").exists()
 
 
 def test_a_place_that_is_named_is_left_to_whoever_takes_it(folder: Path) -> None:
