@@ -5,13 +5,11 @@ module and the path of `health` import the standard library only.
 """
 
 import argparse
-import io
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from errno import EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -48,14 +46,18 @@ try:  # here, and not where they are used: even these may be somebody else's
     from ops.arguments import FAMILIES, parser
     from ops.run_named import named_run_of, of_run
     from ops.stdout import give_up
-    from ops.streams import STDOUT, forget_no_size, take_streams
+    from ops.streams import (
+        STDOUT,
+        forget_no_size,
+        open_what_is_closed,
+        take_streams,
+        write_what_can_be_written,
+    )
 except ImportError:
     if not _hidden():
         raise
     print(f"watchkeeper: {_hidden()[0]}", file=sys.stderr)
     sys.exit(2)  # EXIT_USAGE, which cannot be had
-
-_OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
 _DAY_S = 86_400
 
@@ -97,8 +99,8 @@ def command_of(name: str) -> Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    _open_what_is_closed()
-    _write_what_can_be_written()
+    open_what_is_closed()
+    write_what_can_be_written()
     _leave_a_zone_that_is_none()
     code = EXIT_UNREAD
     try:
@@ -121,6 +123,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _sentences(error: Exception) -> list[str]:
+    if isinstance(error, ImportError | AttributeError):
+        return _hidden()
+    from ops.sentences import sentences_of  # which most commands end without
+
+    return sentences_of(error)
+
+
 def program() -> NoReturn:
     """Be a process of its own: `main`, and the end of it.
 
@@ -131,7 +141,7 @@ def program() -> NoReturn:
     each object one by one is a sixth of its processor time, and it has opened nothing that is
     not closed.
     """
-    _open_what_is_closed()
+    open_what_is_closed()
     take_streams()
     forget_no_size()
     code = 1  # Python's own, of an error that is no sentence
@@ -148,16 +158,6 @@ def program() -> NoReturn:
     sys.exit(code)
 
 
-def _open_what_is_closed() -> None:
-    """Give a process that was started without them (`>&-`) streams that lead nowhere.
-
-    In this order, so that no file of the run gets the number of one of them.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-
-
 def _leave_a_zone_that_is_none() -> None:
     """Take UTC, as all that is told is in, where TZ is a day or more away from it.
 
@@ -166,56 +166,6 @@ def _leave_a_zone_that_is_none() -> None:
     if abs(time.localtime().tm_gmtoff) >= _DAY_S:
         os.environ["TZ"] = "UTC"
         time.tzset()
-
-
-def _write_what_can_be_written() -> None:
-    """Have a terminal or a pipe of few letters (ASCII, Latin-1) show `?` for one that it lacks.
-
-    Else the first line with one would be the last that is told. In the locale C that Python leaves
-    as it is, it would write a name's bytes back as they are, and cannot write a letter either.
-    """
-    stdout = sys.stdout
-    if isinstance(stdout, io.TextIOWrapper) and (
-        stdout.errors == "strict"
-        or (stdout.errors == "surrogateescape" and stdout.encoding != "utf-8")
-    ):
-        stdout.reconfigure(errors="replace")
-
-
-def _sentences(error: Exception) -> list[str]:
-    """Say what the user can do something about; nothing for a bug, which keeps its traceback."""
-    from messages.errors import ConfigError, WatchkeeperError
-
-    if isinstance(error, ConfigError):
-        return error.problems
-    if isinstance(error, WatchkeeperError):
-        return [str(error)]
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return [f"{error.filename}: {error.strerror.lower()}"]
-    if isinstance(error, ImportError | AttributeError):
-        return _hidden()
-    return _of_the_machine(error)
-
-
-def _has_working_directory() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _of_the_machine(error: Exception) -> list[str]:
-    """Say what the machine does not give: no bug, though nothing says where."""
-    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-        return [f"this machine refuses it: {(error.strerror or str(error)).lower()}"]
-    if isinstance(error, MemoryError):
-        return ["there is not enough memory: free some, or raise the limit (ulimit -v)"]
-    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return ["no more threads can be started: raise the limit of processes or of memory"]
-    if isinstance(error, FileNotFoundError) and not _has_working_directory():
-        return ["the working directory is gone: change to one that is there (cd)"]
-    return []
 
 
 # ---------------------------------------------------------------- what takes ops and research

@@ -60,10 +60,34 @@ class _Unheard(io.FileIO):
         return has_room
 
 
+def open_what_is_closed() -> None:
+    """Give a process that was started without them (`>&-`) streams that lead nowhere.
+
+    In this order, so that no file of the run gets the number of one of them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def take_streams() -> None:
     """Have stdout name itself in its errors, and stderr neither raise nor wait for long."""
     sys.stdout = _over(sys.stdout, _Named)
     sys.stderr = _over(sys.stderr, _Unheard)
+
+
+def write_what_can_be_written() -> None:
+    """Have a terminal or a pipe of few letters (ASCII, Latin-1) show `?` for one that it lacks.
+
+    Else the first line with one would be the last that is told. In the locale C that Python leaves
+    as it is, it would write a name's bytes back as they are, and cannot write a letter either.
+    """
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper) and (
+        stdout.errors == "strict"
+        or (stdout.errors == "surrogateescape" and stdout.encoding != "utf-8")
+    ):
+        stdout.reconfigure(errors="replace")
 
 
 def forget_no_size() -> None:
