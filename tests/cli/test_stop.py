@@ -12,15 +12,15 @@ import pytest
 
 import cli
 from ops.run_dir import RunDir
-from tests.cli.runs import command
+from tests.cli.runs import ROOT, command
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(cli.__file__).parent
 SERVER = """
 import os, sys, threading
 from pathlib import Path
 from ops.control import ControlServer
+import cli
 from ops.run_dir import RunDir
 over, lags_s = threading.Event(), float(sys.argv[2])
 def stop(_):
@@ -41,10 +41,14 @@ with RunDir(Path(sys.argv[1])):
 
 @contextmanager
 def serving(
-    run_dir: Path, *told: int, lags_s: float = 0.0, behind: tuple[str, ...] = ()
+    run_dir: Path,
+    *told: int,
+    lags_s: float = 0.0,
+    behind: tuple[str, ...] = (),
+    server: str = SERVER,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Have a process answer in a run directory."""
-    given = [*behind, sys.executable, "-c", SERVER, str(run_dir), str(lags_s), *map(str, told)]
+    given = [*behind, sys.executable, "-c", server, str(run_dir), str(lags_s), *map(str, told)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(given, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
@@ -56,6 +60,25 @@ def a_dead_process() -> int:
     """Give a number that no process has any more."""
     with subprocess.Popen(["true"]) as process:
         return process.pid
+
+
+def test_it_waits_until_the_process_is_gone(tmp_path: Path) -> None:
+    with serving(tmp_path) as process:
+        done = command("stop", "--run-dir", str(tmp_path))
+
+        assert (done.returncode, done.stdout) == (0, f"stopped process {process.pid}\n")
+        assert process.wait(10) == 0
+    assert command("stop", "--run-dir", str(tmp_path)).returncode == 3
+
+
+def test_one_that_does_not_go_is_reported(tmp_path: Path) -> None:
+    stubborn = SERVER.replace("over.set()", "pass")
+    with serving(tmp_path, server=stubborn) as process:
+        done = command("stop", "--run-dir", str(tmp_path), "--timeout", "0.1")
+
+        process.send_signal(signal.SIGKILL)
+    assert done.returncode == 1
+    assert "is not gone after 0.1 s" in done.stderr
 
 
 def test_one_that_lives_on_under_the_number_that_was_told_is_not_waited_for(
