@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from decisions.executor import Claim, EndFirst, Refuse, judge_intents
+from decisions.executor import Claim, Refuse
 from decisions.risk import (
     Refusal,
     RiskState,
@@ -24,20 +24,21 @@ from decisions.risk import (
     saw_market,
 )
 from decisions.risk_plain import PlainGate
-from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
 from exchanges.event_blocks import Block
 from exchanges.paper_plain import Executed, PlainVenue, Worked
 from messages.errors import Rejected
-from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
-from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderUpdate
+from messages.orders import Fill, Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
 from messages.values import OrderState
-from research.backtest.order import Execution, Order, first_of, for_venue, update_of
+from research.backtest.cancel_desk import CancelDesk
+from research.backtest.order import Execution, Order, for_venue, update_of
 from research.backtest.plain_road import PlainRoad
 from research.backtest.plan import Plan
+from research.backtest.stop_desk import StopDesk
 
 _ACCEPTED, _FILLED = OrderState.ACCEPTED, OrderState.FILLED
 
@@ -73,12 +74,13 @@ class Desk:
         self._allowed: list[OrderIntent] = []
         self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
-        self._stops, self._on_stop = StopBook(), on_stop
+        self._stops: StopDesk | None = None
+        if on_stop is not None:
+            self._stops = StopDesk(plan.limits, self._risk, on_stop)
         self._steps = manages_orders or on_stop is not None
         """Whether all that the venue did at an event is told before a strategy is shown it."""
-        self._changes: list[Intent] = []
-        self._by_key: dict[OrderKey, Order] = {}
-        """Of orders that may be ended or replaced, those that were sent."""
+        self._cancels = CancelDesk(self._venue, plan.limits, self._risk)
+        self._changes = self._cancels.wanted
         self._manages = manages_orders
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         """By the names at the venue of those that were submitted; see `_alone`."""
@@ -93,14 +95,13 @@ class Desk:
         """Whether an order may fill at the next event of this symbol, or a stop may act."""
         if symbol in self._open or symbol in self._alone:
             return True
-        return self._on_stop is not None and self._stops.watches(symbol)
-
-    def _watches(self, symbol: Symbol) -> bool:
-        return self._on_stop is not None and self._stops.watches(symbol)
+        return self._stops is not None and self._stops.watches(symbol)
 
     def needs_all_of(self, symbol: Symbol) -> bool:
         """Whether more counts of a candle than its open, its volume and its times."""
-        return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
+        if self.follows_equity or self._venue.looks_inside(symbol):
+            return True
+        return self._stops is not None and self._stops.watches(symbol)
 
     def meets_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
         """Let what is open of a symbol meet a candle that is made no message.
@@ -130,8 +131,8 @@ class Desk:
         self._show_venue(event, candles_only=candles_only)
         if self._steps:
             self._count_news()
-        if self._on_stop is not None:
-            self._look(event)
+        if self._stops is not None:
+            self._stopped(self._stops, event)
 
     def _show_venue(self, event: MarketEvent, *, candles_only: bool) -> None:
         symbol = event.symbol
@@ -150,39 +151,6 @@ class Desk:
             return
         self._news = self._venue.on_market(event)
 
-    def _look(self, event: MarketEvent) -> None:
-        """Show stops the event; what they decide is claimed and sent one by one."""
-        book = self._stops
-        if not book.watches(event.symbol):
-            return
-        for intent in book.look(event, event.ts_event_ns):
-            fitted = fit_exit(intent, self._limits, self._risk)
-            against = refusal(fitted, self._limits, self._risk, None)
-            if against is None:
-                accept(fitted, self._risk)
-                self._tell_stop(fitted)
-                self._send(fitted)
-            else:
-                self._tell(self._refuse(intent, against), (), intent.decided_at_ns)
-                book.refused(intent.order_key)
-        book.taken_changes()  # nothing outlives a backtest
-
-    def _tell_stop(self, intent: OrderIntent) -> None:
-        stop = self._stops.stop_of_exit(intent.order_key)
-        assert stop is not None
-        assert self._on_stop is not None
-        acted = StopActed(
-            order_key=intent.order_key,
-            entry_key=stop.entry_key,
-            strategy_id=stop.strategy_id,
-            symbol=stop.symbol,
-            change=self._stops.told.take_position_change(intent),
-            cause=stop.cause,
-            why=stop.why,
-            ts_event_ns=intent.decided_at_ns,
-        )
-        self._on_stop(acted)
-
     def settle(self) -> None:
         """Count what the venue did at this event; tell of what was refused, send the rest."""
         self._count_news()
@@ -196,39 +164,31 @@ class Desk:
                 self._send(intent)
         if self._changes:
             self._change()
+            self.settle()
+
+    def _stopped(self, stops: StopDesk, event: MarketEvent) -> None:
+        """Have what stops decide at an event claimed and sent, one by one."""
+        for intent, against in stops.look(event):
+            if against is None:
+                self._send(intent)
+            else:
+                self._tell(self._refuse(intent, against), (), intent.decided_at_ns)
 
     def _change(self) -> None:
-        """End what is to end, then tell of each, and send what takes its place."""
+        """End what is to end, then tell of each, and judge what takes its place."""
         assert self._present is not None, "decided on it"
-        changes, self._changes, now_ns = self._changes, [], self._present.ts_event_ns
-        ended = []
-        for intent in changes:
-            key = intent.cancels if isinstance(intent, CancelIntent) else intent.replaces
-            order = None if key is None else self._by_key.get(key)
-            worked = None
-            if order is not None and order.state not in FINAL_STATES:
-                worked = self._venue.cancel(for_venue(order, None), now_ns)
-            ended.append((intent, order, worked))
-        for intent, order, worked in ended:
+        for intent, order, worked in self._cancels.ended(self._present.ts_event_ns):
             if order is not None and worked is not None:
                 self._worked(order, worked)
             if isinstance(intent, OrderIntent):
                 self._judge_replacement(intent)
-        self.settle()
 
     def _judge_replacement(self, intent: OrderIntent) -> None:
-        """Judge it as the executor does: while the first order is open, only tentatively."""
-        first = None if intent.replaces is None else self._by_key.get(intent.replaces)
-        replaced = {} if first is None else {first.intent.order_key: first_of(first)}
-        limits, risk = self._limits, self._risk
-        for verdict in judge_intents([intent], {}, _no_name, limits, risk, {}, replaced=replaced):
-            if isinstance(verdict, EndFirst):
-                self._changes.append(intent)
-            elif isinstance(verdict, Claim):
-                self._allowed.append(verdict.intent)
-            else:
-                assert isinstance(verdict, Refuse), "its key is new"
-                self._refused.append(self._refuse(intent, verdict.refusal))
+        verdict = self._cancels.judged(intent)
+        if isinstance(verdict, Claim):
+            self._allowed.append(verdict.intent)
+        elif isinstance(verdict, Refuse):
+            self._refused.append(self._refuse(intent, verdict.refusal))
 
     def _count_news(self) -> None:
         if self._at_once:
@@ -279,8 +239,8 @@ class Desk:
         order, symbol = Order(intent=intent, state=_ACCEPTED), intent.symbol
         self.orders.append(order)
         if self._manages:
-            self._by_key[intent.order_key] = order
-        if self._on_stop is not None:
+            self._cancels.sent(order)
+        if self._stops is not None:
             self._stops.claimed(intent)
         self.open_of[intent.strategy_id] += 1
         missed = self._missed_by(intent)
@@ -314,7 +274,8 @@ class Desk:
             worked = self._venue.submit(new, missed)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
-            self._follow_stops(order, ())
+            if self._stops is not None:
+                self._stops.moved(order, ())
             self._ended(order)
             self._tell(order, (), intent.decided_at_ns)
             return
@@ -346,7 +307,7 @@ class Desk:
         event = self._present
         if event is None:
             return None
-        if self._on_stop is not None and self._touched(intent) is not None:
+        if self._stops is not None and self._stops.touched(intent) is not None:
             return event
         if intent.decided_at_ns >= event.ts_event_ns:
             return None
@@ -354,9 +315,7 @@ class Desk:
 
     def _touched(self, intent: OrderIntent) -> Decimal | None:
         """Give the price of a stop's exit that acted inside the present candle."""
-        if self._on_stop is None:
-            return None
-        return self._stops.touched(intent.order_key, intent.decided_at_ns)
+        return None if self._stops is None else self._stops.touched(intent)
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills
@@ -366,7 +325,8 @@ class Desk:
             order.value = progress.value
             assert not isinstance(order.executed, Executed), "that one was filled as a whole"
             order.executed += tuple(fills)
-        self._follow_stops(order, fills)
+        if self._stops is not None:
+            self._stops.moved(order, fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
         if fills:
@@ -376,11 +336,6 @@ class Desk:
                     saw_fill(intent.symbol, intent.side, fill, self._risk)
             self._on_fills(order, fills)
         self._tell(order, fills, TimestampNs(progress.cursor.ts_ns))
-
-    def _follow_stops(self, order: Order, fills: Sequence[Fill]) -> None:
-        if self._on_stop is not None:
-            key = order.intent.order_key
-            self._stops.moved_to(key, order.filled_quantity, order.state, fills)
 
     def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
         if self._on_update is not None:
@@ -396,7 +351,3 @@ class Desk:
         if not open_here:
             del self._open[intent.symbol]
         self.open_of[intent.strategy_id] -= 1
-
-
-def _no_name(intent: OrderIntent) -> str:  # noqa: ARG001 - nothing is decided twice here
-    return ""
