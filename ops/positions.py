@@ -104,8 +104,13 @@ def _named(run_dir: Path) -> set[tuple[str, str]] | None:
         (str(one.get("id")), str(symbol))
         for one in found
         if isinstance(one, Mapping)
-        for symbol in one.get("symbols") or [one.get("symbol")]
+        for symbol in _symbols_of(one)
     }
+
+
+def _symbols_of(strategy: Mapping[str, Any]) -> list[Any]:
+    symbols = strategy.get("symbols")
+    return symbols if isinstance(symbols, list) and symbols else [strategy.get("symbol")]
 
 
 def _is_named(row: Mapping[str, Any], named: set[tuple[str, str]]) -> bool:

@@ -283,6 +283,16 @@ def test_a_position_of_a_strategy_that_the_config_has_no_more_is_said(
     assert [line.partition(":")[0] for line in said] == ["a BTC/USDT"]
 
 
+@pytest.mark.parametrize("odd", ["nan", "5", '"BTC/USDT"', "{ a = 1 }"])
+def test_symbols_that_are_no_list_name_nobody(tmp_path: Path, ask: Ask, odd: str) -> None:
+    with book(tmp_path) as run:
+        run.step(run.claim(), OrderState.FILLED, fill("a", "2"))
+    config = f'[[strategy]]\nid = "a"\nsymbol = "BTC/USDT"\nsymbols = {odd}\n'
+    (tmp_path / "config.effective.toml").write_text(config)
+
+    assert [row["in_config"] for row in ask("positions", "--run-dir", tmp_path)] == [True, True]
+
+
 def test_small_amounts_have_no_exponent(
     tmp_path: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
 ) -> None:
