@@ -30,7 +30,7 @@ def hourly(market: Path) -> Path:
         ("backtest",),
         ("backtest", "--verify"),
         ("backtest", "--data", "candles.csv"),
-        pytest.param(("optimize", "--param", "fast=2:9"), marks=SEARCH),
+        pytest.param(("optimize", "--param", "fast=2:9"), marks=[SEARCH, pytest.mark.slow]),
     ],
 )
 def test_it_is_refused_before_anything_starts(

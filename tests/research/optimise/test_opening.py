@@ -20,6 +20,8 @@ import sqlalchemy
 from research.optimise.opening import database_problems, open_study
 from research.optimise.rows import Rows
 
+pytestmark = pytest.mark.slow  # only `slow` installs Optuna
+
 
 @pytest.fixture
 def kept_garbage() -> Iterator[None]:

@@ -14,6 +14,7 @@ from research.optimise.report import About, Facts, Failed, Report, as_table, cho
 from research.optimise.search import State
 from research.optimise.windows import windows_of
 
+pytestmark = pytest.mark.slow  # only `slow` installs Optuna
 DAY_NS = 86_400_000_000_000
 CAPITAL = 10_000.0
 

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from research.optimise.figures import Figures, daily_sharpe_of
 from research.optimise.outcome import DONE, GIVEN_UP, UNJUDGED
 from research.optimise.protocol import Done, End, Ended, PartOver, Told
@@ -53,6 +55,7 @@ class OneAfterTheOther:
         pass
 
 
+@pytest.mark.slow
 def test_every_trial_keeps_its_ratio_of_the_first_part_where_all_were_there(place: Place) -> None:
     """Whatever the objective is: the best is deflated by how much they differ."""
     study = place.process(axes=(FAST,), sampler="random", pruner="median", asked=30)
