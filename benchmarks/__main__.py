@@ -67,7 +67,7 @@ def _measured(name: str, options: Options) -> list[Result]:
     """Run one; what breaks it is told, and costs nobody what the others have measured."""
     try:
         found: list[Result] = importlib.import_module(f"benchmarks.{name}").run(options)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the others are measured all the same
         if isinstance(error, ModuleNotFoundError) and not _is_ours(error.name or ""):
             note = f"{error.name} is not installed: {how_to_install('dev')}"
             return [Result(name=name, note=note)]

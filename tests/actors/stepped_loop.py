@@ -36,7 +36,7 @@ class Task:
         except StopIteration as end:
             self._over(self)
             self.future.set_result(end.value)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             self._over(self)
             self.future.set_exception(error)
 

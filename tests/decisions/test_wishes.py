@@ -182,7 +182,7 @@ def test_a_decision_may_name_another_symbol_and_is_numbered_and_priced_there() -
             Target(Decimal(1), "\ud83d"),
             "a Target with the reason '\\ud83d', which UTF-8 cannot hold",
         ),
-        (Target(Decimal(1), reason=7), "a Target with the reason 7, expected a str"),  # type: ignore[arg-type]
+        (Target(Decimal(1), reason=7), "a Target with the reason 7, expected a str"),  # type: ignore[arg-type]  # what a user may write
         ((Wish(symbol=Symbol("DOGE/USDT")),), "DOGE/USDT is not one of this strategy's symbols"),
         ((Target(Decimal(1), symbol=Symbol("X")),), "X is not one of"),
         ("buy", "gave 'buy', expected decisions"),
@@ -199,7 +199,7 @@ def test_nonsense_is_a_bad_decision_that_says_what_it_is(given: Any, says: str) 
     assert caught.value.handler == "on_candle"
 
 
-class Text(str):
+class Text(str):  # noqa: SLOT000 - nor has numpy's
     """As numpy's is: it passes for one."""
 
 

@@ -77,8 +77,8 @@ def worlds(draw: st.DrawFn) -> list[MarketEvent | NewOrder]:
             continue
         last[symbol] = at_ms
         found.append(draw(events(kinds[symbol], symbol, at_ms)))
-        for place in range(draw(st.integers(0, 2))):
-            found.append(draw(_order(symbol, at_ms, f"{number}-{place}")))
+        places = range(draw(st.integers(0, 2)))
+        found += [draw(_order(symbol, at_ms, f"{number}-{place}")) for place in places]
     return found
 
 

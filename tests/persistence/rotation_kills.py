@@ -101,7 +101,7 @@ def child(
             die(folder, step)
         write_on(folder, count, lambda number: os.write(into, b"%d\n" % number))
         os._exit(0)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - a child ends here, whatever it is
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
         os._exit(1)
 

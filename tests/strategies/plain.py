@@ -284,10 +284,8 @@ def momentum_trades(candles: Sequence[Candle], p: dict[str, Any]) -> list[Trade]
 def grid_trades(candles: Sequence[Candle], p: dict[str, Any]) -> list[Trade]:
     lower, upper, cells = Decimal(p["lower"]), Decimal(p["upper"]), p["cells"]
     tick = BTC.price_tick
-    lines = [lower]
-    for i in range(1, cells):
-        lines.append(lower * (upper / lower) ** (Decimal(i) / cells) // tick * tick)
-    lines.append(upper)
+    steps = [Decimal(i) / cells for i in range(1, cells)]
+    lines = [lower, *(lower * (upper / lower) ** part // tick * tick for part in steps), upper]
     lot = on_grid(affordable(upper, NOTIONAL / cells), upper)
     made: list[Trade] = []
     held = Decimal(0)

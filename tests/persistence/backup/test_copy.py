@@ -84,7 +84,7 @@ def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
                 ledger.record([make_step(written, OrderState.SENT)])
                 written += 1
             ledger.close()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the test looks at them
             problems.append(error)
 
     SqliteLedger(path).close()
