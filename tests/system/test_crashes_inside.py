@@ -13,9 +13,6 @@ from ops.config import Config
 from ops.wiring import System
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
 
-# An abandoned thread keeps its files open until it ends, which here is never.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 BROKEN = Path(__file__).with_name("broken_strategies.py")
 QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, "hang_after_s": 4}
 

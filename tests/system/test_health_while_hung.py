@@ -17,8 +17,6 @@ from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.wiring import build
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.mark.slow
 def test_health_answers_while_every_actor_hangs(tmp_path: Path) -> None:

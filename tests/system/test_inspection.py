@@ -20,10 +20,7 @@ from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.wiring import System, build
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.slow
 STRATEGY = "execution/strategies/sma-1"
 
 

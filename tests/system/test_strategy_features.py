@@ -16,9 +16,6 @@ from persistence.ledger import read_orders
 from tests.system import featured_strategies
 from tests.system.conftest import orders_at_venue, run_to_end
 
-# An abandoned thread keeps its files open until it ends, which here is never.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 FILE = Path(featured_strategies.__file__)
 QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 3}
 
