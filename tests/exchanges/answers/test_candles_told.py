@@ -69,10 +69,11 @@ class Market:
         self.client.milliseconds = lambda: self.now_ms
         self.client.seconds = lambda: self.now_ms // 1000
         next_ns = BEGUN_MS * NS_PER_MS
-        clock: Callable[[], int] = lambda: self.now_ms * NS_PER_MS  # noqa: E731
-        self.following = FeedCandles(BTC, request(), LAZY, SourceStats(), next_ns, clock)
+        self.following = FeedCandles(BTC, request(), LAZY, SourceStats(), next_ns, self._clock)
         self.following.tell = self.told.append
-        self._clock = clock
+
+    def _clock(self) -> int:
+        return self.now_ms * NS_PER_MS
 
     @property
     def now_ms(self) -> int:

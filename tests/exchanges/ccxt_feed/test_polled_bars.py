@@ -41,8 +41,8 @@ def test_a_poll_before_its_end_does_not_put_off_the_one_at_its_end(
 
     feed._until_due = until_due
     monkeypatch.setattr("exchanges.ccxt_feed.asyncio.sleep", sleep)
-    is_due = lambda now_ns: now_ns >= ENDS_MS * NS_PER_MS  # noqa: E731
-    candles = SimpleNamespace(catch_up=catch_up, builder=SimpleNamespace(is_due=is_due))
+    builder = SimpleNamespace(is_due=lambda now_ns: now_ns >= ENDS_MS * NS_PER_MS)
+    candles = SimpleNamespace(catch_up=catch_up, builder=builder)
     line = SimpleNamespace(candles=candles)
 
     with pytest.raises(Enough):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_user_frames_of_a_deposit(run: RunningExchange) -> None:
 
 
 def test_the_end_of_the_users_stream(run: RunningExchange) -> None:
-    strike = lambda: run.exchange.strike_streams(StreamFault.STREAM_TERMINATED)  # noqa: E731
+    strike = partial(run.exchange.strike_streams, StreamFault.STREAM_TERMINATED)
     [told] = user_frames(run, 1, strike)
     check(told, of_user(STREAM_TERMINATED))
     assert told["event"]["e"] == "eventStreamTerminated"

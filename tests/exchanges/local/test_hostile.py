@@ -46,7 +46,7 @@ LIKELY = {
     "ordId": ["1", "x", "9" * 30],
     "bar": ["1m", "1H", "8x"],
     "after": ["x", "1"],
-}  # fmt: skip
+}
 
 
 def requests_like(names: dict[str, list[str]]) -> st.SearchStrategy[dict[str, str]]:

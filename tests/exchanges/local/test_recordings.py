@@ -64,7 +64,7 @@ RECORDED = [
         '"e":"trade"',
         lambda: stream.trade(TRADE, MARKET),
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "marker", "make"), RECORDED, ids=[one[1] for one in RECORDED])
