@@ -116,12 +116,19 @@ def test_of_a_damaged_ledger_it_is_said_how_to_put_a_copy_back(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["noise", "its half", "a directory"])
-def test_a_start_says_it_before_anything_begins(copied_run: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("noise", "put a copy back"),
+        ("its half", "put a copy back"),
+        ("a directory", "is a directory, and no ledger: move it away"),
+    ],
+)
+def test_a_start_says_it_before_anything_begins(copied_run: Path, kind: str, says: str) -> None:
     HOSTILE[kind](copied_run / "ledger.db")
 
     refused = command("start", "--run-dir", str(copied_run), "--json")
 
     assert (refused.returncode, refused.stdout) == (2, "")
     (line,) = refused.stderr.splitlines()
-    assert "put a copy back" in line or "is a directory, and no ledger: move it away" in line
+    assert says in line

@@ -106,12 +106,20 @@ def test_whatever_they_hold_there_is_a_page(
 
 
 @pytest.mark.parametrize(
-    "speed",
-    [10**400, -(10**400), float("inf"), float("nan"), True],
+    ("speed", "told"),
+    [
+        (10**400, "demo"),
+        (-(10**400), "demo"),
+        (float("inf"), "demo, inf times real time"),
+        (float("nan"), "demo, nan times real time"),
+        (True, "demo"),
+    ],
     ids=["huge", "deep", "inf", "nan", "true"],
 )
-def test_a_speed_beyond_any_float_ends_nothing(speed: float) -> None:
-    facts(Path("nowhere"), {"feed": {"type": "demo", "speed": speed}}, {})
+def test_a_speed_beyond_any_float_ends_nothing(speed: float, told: str) -> None:
+    found = facts(Path("nowhere"), {"feed": {"type": "demo", "speed": speed}}, {})
+
+    assert found == [["Run directory", "nowhere"], ["Market", told]]
 
 
 @pytest.mark.parametrize("number", ["9" * 400, "0x" + "f" * 6_000], ids=["decimal", "hex"])
