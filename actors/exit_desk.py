@@ -168,6 +168,7 @@ class ExitDesk:
                 intent.strategy_id,
             )
         self._book.wait(intent, verdict.before)
+        self._stops.decided_last.waits(intent)
 
     def later(self) -> None:
         """Go on with what an incarnation has left to do, though nothing may be open any more."""

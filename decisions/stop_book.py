@@ -83,7 +83,8 @@ class StopBook(StopRows):
             self.put(stop)
 
     def refused(self, key: OrderKey) -> None:
-        """Learn that an exit was refused, and never will be sent."""
+        """Learn that an order was refused, and never will be sent."""
+        self.decided_last.refused(key)
         stop = self.stop_of_exit(key)
         if stop is not None:
             self._watch.failed(stop.entry_key)

@@ -279,6 +279,18 @@ def test_and_so_it_is_by_the_executors_next_incarnation(desk: Told) -> None:
     assert [one.after for one in desk.told] == [key_of(1)]
 
 
+def test_of_one_moment_an_exit_that_waited_was_taken_before_what_came_after_it(desk: Told) -> None:
+    desk.enter(filled="0", state=S.SENT)
+    desk.tell(desk.intent(1, side=Side.SELL, leaves=Decimal(1)), desk.intent(2, protection=AT_95))
+    assert key_of(1) not in desk.orders(), "it waits for the first entry"
+    desk.fills(0, "1", S.FILLED)
+    desk.fills(2, "1", S.FILLED)
+
+    desk.price("94")
+
+    assert [one.after for one in desk.told] == [key_of(2)]
+
+
 def test_or_by_one_that_tells_it_for_the_one_before(tmp_path: Path) -> None:
     strikes: list[str] = []
 
