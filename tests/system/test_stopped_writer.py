@@ -23,7 +23,6 @@ from tests.system.freezing import (
     Start,
     freeze_between_writes,
     freeze_with_the_locks_free,
-    lease_file,
     live,
 )
 from tests.system.live_bots import (
@@ -39,6 +38,21 @@ from tests.system.live_bots import (
 pytestmark = pytest.mark.slow
 FENCED = 75
 UNENDING = "import ops.held_account\nops.held_account.end_at_once = lambda sentence: None\n"
+BLIND = """
+from pathlib import Path
+from persistence import lease
+
+read = lease.SqliteLeases.read
+
+
+def read_if_it_can(self):
+    if Path(__file__).with_name("blind").exists():
+        raise lease.LeaseUnavailable("it cannot be read")
+    return read(self)
+
+
+lease.SqliteLeases.read = read_if_it_can
+"""
 FREEZES = 40 if STRESS else 2
 IN_A_WRITE = "stopped in the middle of a write; kill -9 it"
 
@@ -97,20 +111,19 @@ def contents(folder: Path) -> list[bytes]:
 
 
 def test_who_cannot_see_that_it_was_overtaken_is_as_silent(tmp_path: Path, start: Start) -> None:
-    """The lease's file is locked when it goes on: all it has is the clock, and the fences."""
+    """The lease cannot be read when it goes on: all it has is the clock, and the fences."""
+    (tmp_path / "sitecustomize.py").write_text(BLIND)
+    more = {"PYTHONPATH": str(tmp_path)}
     with running_exchange(seed=5, speed=SPEED) as run:
         config = live_config(tmp_path, run)
-        first = live(start, config)
+        first = start(config, "--i-understand-live", environment={**ENVIRONMENT, **more})
         second = overtaker_of(first, lambda: live(start, config, "--standby"), run, tmp_path)
         before = last_number(run), contents(tmp_path)
-        with closing(sqlite3.connect(lease_file(tmp_path), isolation_level=None)) as blind:
-            blind.execute("PRAGMA busy_timeout = 20000")
-            blind.execute("BEGIN IMMEDIATE")
-            first.send(signal.SIGCONT)
-            code, said = first.end()
-            after = contents(tmp_path)
-            asked = signed(run, before[0])
-            blind.execute("ROLLBACK")
+        (tmp_path / "blind").touch()
+        first.send(signal.SIGCONT)
+        code, said = first.end()
+        after = contents(tmp_path)
+        asked = signed(run, before[0])
         second.send(signal.SIGCONT)
         until_orders(run, 2)
         assert second.end(signal.SIGTERM)[0] == 0
