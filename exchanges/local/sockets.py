@@ -1,7 +1,9 @@
-"""What the sockets of every venue profile do alike: open, subscribe late or not, read JSON."""
+"""What the sockets of every venue profile do alike: open, send, read JSON, subscribe late."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -22,6 +24,19 @@ async def opened(hub: Hub, request: web.Request) -> Connection:
     except ConnectionResetError as error:  # killed while it knocked: nobody waits for this
         raise asyncio.CancelledError from error
     return hub.open(ws, request)
+
+
+@contextmanager
+def served(hub: Hub, connection: Connection, *beside: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Send what is put while its frames are taken; `beside` runs as long."""
+    hub.note(connection)
+    tasks = [asyncio.create_task(one) for one in (connection.send(), *beside)]
+    try:
+        yield
+    finally:
+        hub.close(connection)
+        for task in tasks:
+            task.cancel()
 
 
 async def may_subscribe(exchange: LocalExchange, names: Iterable[str]) -> bool:

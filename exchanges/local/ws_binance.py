@@ -14,7 +14,7 @@ from exchanges.local.faults import Fault
 from exchanges.local.faults_streams import USER
 from exchanges.local.harm import BODIES, CLOSES, HANGS, REPLACED, RESETS
 from exchanges.local.hub import Hub
-from exchanges.local.sockets import decoded, may_subscribe, opened
+from exchanges.local.sockets import decoded, may_subscribe, opened, served
 
 METHODS = {
     "ping": "ping",
@@ -77,18 +77,10 @@ class Sockets:
     async def _run(
         self, connection: Connection, on_frame: Any, most_per_s: int | None
     ) -> web.WebSocketResponse:
-        self._hub.note(connection)
         settings = self._exchange.settings
-        helpers = [
-            asyncio.create_task(connection.send()),
-            asyncio.create_task(connection.ping(settings.ping_every_s, settings.pong_within_s)),
-        ]
-        try:
+        pinging = connection.ping(settings.ping_every_s, settings.pong_within_s)
+        with served(self._hub, connection, pinging):
             await self._receive(connection, on_frame, most_per_s)
-        finally:
-            self._hub.close(connection)
-            for helper in helpers:
-                helper.cancel()
         return connection.ws
 
     async def _receive(self, connection: Connection, on_frame: Any, most_per_s: int | None) -> None:

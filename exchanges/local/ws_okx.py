@@ -3,8 +3,6 @@
 There is no other channel, and no other socket: who asks for a market's streams is refused.
 """
 
-import asyncio
-
 from aiohttp import WSMessage, WSMsgType, web
 
 from exchanges.local.connection import Connection, Json
@@ -12,7 +10,7 @@ from exchanges.local.faults_streams import USER
 from exchanges.local.frames_okx import ORDERS, said
 from exchanges.local.hub import Hub
 from exchanges.local.login_okx import problem_of
-from exchanges.local.sockets import decoded, may_subscribe, opened
+from exchanges.local.sockets import decoded, may_subscribe, opened, served
 
 _KINDS = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION", "ANY")
 Asked = dict[str, str]
@@ -33,14 +31,9 @@ class PrivateSocket:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection until it ends."""
         connection = await opened(self._hub, request)
-        self._hub.note(connection)
-        sending = asyncio.create_task(connection.send())
-        try:
+        with served(self._hub, connection):
             async for message in connection.ws:
                 await self._on_message(connection, message)
-        finally:
-            self._hub.close(connection)
-            sending.cancel()
         return connection.ws
 
     async def _on_message(self, connection: Connection, message: WSMessage) -> None:
