@@ -50,7 +50,7 @@ _ASKS_AT_ONCE = 20
 _POLL_S = 0.02
 """ccxt has no event for "subscribed"."""
 _LOOKS = 2
-
+"""In a row, see `_connected`."""
 
 _STUMBLES = (LookupError, TypeError, AttributeError)
 

@@ -100,7 +100,8 @@ class Chain:
 
         Raises:
             Fenced: another publisher's event is there.
-            VenueRefused, BusLost: as `learn`.
+            VenueRefused: it is another market's by now.
+            BusLost: there was no answer.
         """
         try:
             facts = await self._own.take(client, is_first=False)
@@ -126,7 +127,7 @@ class Chain:
 
         Raises:
             BusLost: the stream is not to be had over this connection.
-            Fenced: another publisher's event is there.
+            Fenced, VenueRefused: another publisher has it, see `look`.
         """
         await self._send_again(client)
         while True:

@@ -130,10 +130,11 @@ class NatsWriter:
         return self._numbers.next_index
 
     async def run(self, tell: Callable[[WriterState], object]) -> None:
-        """Publish until cancelled or fenced. `tell` gets the state when there is news in it.
+        """Publish until cancelled. `tell` gets the state when there is news in it.
 
         Raises:
             Fenced: another publisher has taken over.
+            VenueRefused: the stream is another market's by now.
         """
         self._tell = tell
         try:
