@@ -8,6 +8,7 @@ from messages.errors import ConfigError
 from ops.run_dir import atomic_write
 
 _AS_THE_UMASK_SAYS = 0o666
+_DEVICES = Path("/dev")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -22,12 +23,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def check_replaceable(*wanted: Wanted) -> None:
-    """Pass where each result is new, or replaces one of its own kind.
+    """Pass where each result can be there, and is new or replaces one of its own kind.
 
     One word at the wrong place in a command line, and the file is a ledger or a recording.
 
     Raises:
-        ConfigError: a file is there that is something else, or two results have one name.
+        ConfigError: a file is there that is something else, there is no place for one, or two
+            results have one name.
         OSError: a file that is there cannot be read.
     """
     problems = [*filter(None, map(_problem, wanted))]
@@ -43,7 +45,13 @@ def check_replaceable(*wanted: Wanted) -> None:
 
 
 def _problem(one: Wanted) -> str | None:
-    if one.path is None or not one.path.is_file() or not _is_file_to_be(one.path):
+    if one.path is None or str(one.path) == "-":
+        return None
+    if one.path.is_dir():
+        return f"{one.flag} {one.path}: is a directory: name a file in it"
+    if not one.path.parent.is_dir():
+        return f"{one.flag} {one.path}: no such file or directory: make its folder first"
+    if not one.path.is_file() or not _is_file_to_be(one.path):
         return None
     with one.path.open("rb") as file:
         found = file.read(len(one.head))
@@ -81,8 +89,12 @@ def write_page(path: Path, text: str) -> None:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether it is /dev/stdout or the like, wherever that leads: into a file, perhaps."""
-    return path.parent.resolve().parts[1:2] in (("dev",), ("proc",))
+    """Whether it is /dev/stdout or the like, wherever that leads: into a file, perhaps.
+
+    What is in /dev/shm is none.
+    """
+    folder = path.parent.resolve()
+    return folder == _DEVICES or folder.parts[1:2] == ("proc",)
 
 
 def _replace(place: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -101,6 +102,28 @@ def test_a_page_an_empty_file_and_what_is_no_file_may_take_a_page(tmp_path: Path
 
     for path in (page, empty, pipe, tmp_path / "new", Path("-"), Path("/dev/null"), None):
         check_replaceable(Wanted("--html", path))
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this machine has none")
+def test_a_file_in_shared_memory_is_a_file_and_no_device() -> None:
+    """A run directory may be there: its ledger was overwritten by a page."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        ledger, page = Path(folder) / "ledger.db", Path(folder) / "page.html"
+        ledger.write_bytes(b"SQLite format 3\0")
+        with pytest.raises(ConfigError, match="which is no page of ours"):
+            check_replaceable(Wanted("--html", ledger))
+        page.write_text("<!doctype html>old")
+        before = page.stat().st_ino
+        write_page(page, "<!doctype html>new")
+
+        assert page.stat().st_ino != before, "it was written over in its place"
+
+
+def test_a_place_that_cannot_take_a_file_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "none" / "x.html", tmp_path / "file" / "x.html"):
+        with pytest.raises(ConfigError, match=r"--html .*: (no such file or|is a) directory"):
+            check_replaceable(Wanted("--html", place))
 
 
 def test_the_page_of_a_fleet_takes_the_place_of_no_config(
