@@ -76,9 +76,17 @@ class Outbox:
     @property
     def problem(self) -> str:
         """Why the last attempt failed, or that the present one does not end; else empty."""
-        asked_at = self._asked_at
-        slow_s = 0.0 if asked_at is None else self._monotonic() - asked_at
+        slow_s = self._slow_s()
         return f"it has not answered for {slow_s:.0f} s" if slow_s > SLOW_S else self._problem
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the present attempt does not end."""
+        return self._slow_s() > SLOW_S
+
+    def _slow_s(self) -> float:
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else self._monotonic() - asked_at
 
     @property
     def waiting(self) -> int:

@@ -42,6 +42,7 @@ class FleetAlerts:
     def problem(self) -> str:
         """What could not be delivered, and where; empty when all was."""
         now = self._problems.copy()  # which those who send change
+        now |= {one.name: "it does not answer" for one in self._outboxes if one.hangs}
         return "; ".join(f"{name}: {why}" for name, why in now.items())
 
     def new_problem(self) -> str:

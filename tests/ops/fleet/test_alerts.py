@@ -1,6 +1,7 @@
 """What a person is told of a fleet's bots, through a real receiver."""
 
 import socket
+import threading
 from pathlib import Path
 from random import Random
 
@@ -133,6 +134,31 @@ def test_what_cannot_be_delivered_is_a_line_of_up_once_whenever_it_turns_out() -
         alerts.close()
     assert [len(said.of(event)) for event in ("alert", "undelivered")] == [1, 1]
     assert "json://127.0.0.1" in said.of("undelivered")[0]["why"]
+
+
+def test_an_address_that_does_not_answer_is_a_line_of_up_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its attempt does not end, so that nobody told of one that had failed."""
+    said, is_over = Said(), threading.Event()
+    monkeypatch.setattr("ops.alert_outbox.SLOW_S", 0.0)
+    monkeypatch.setattr("ops.fleet.alerts.CLOSE_S", 0.0)
+    monkeypatch.setattr("ops.fleet.alerts.apprise_sender", lambda _: lambda _: str(is_over.wait()))
+    alerts = FleetAlerts("desk", Path("fleet.toml"), ["json://127.0.0.1"], calm_s=0)
+
+    def looked() -> object:
+        tell(alerts, {"a": PARKED}, said)
+        return said.of("undelivered")
+
+    until(looked)
+    for _ in range(3):
+        tell(alerts, {"a": PARKED}, said)
+    is_over.set()
+    alerts.close()
+
+    assert [one["why"] for one in said.of("undelivered")] == [
+        "json://127.0.0.1 (1): it does not answer"
+    ]
 
 
 def test_the_last_notice_of_an_hour_says_how_many_bots_it_keeps_untold(
