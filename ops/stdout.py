@@ -9,6 +9,7 @@ import select
 import stat
 import sys
 from pathlib import Path
+from typing import TextIO
 
 PATIENCE_S = 2.0
 """So long an end, or a line that was begun, waits for who reads."""
@@ -25,13 +26,13 @@ def is_nowhere() -> bool:
     return stat.S_ISCHR(ours.st_mode) and ours.st_rdev == null.st_rdev
 
 
-def takes_more(patience_s: float = 0.0) -> bool:
+def takes_more(patience_s: float = 0.0, out: TextIO | None = None) -> bool:
     """Whether a piece can be written without waiting, now or within this time.
 
-    True also where nobody can say, and where a write fails at once.
+    True also where nobody can say, and where a write fails at once. Without `out` it is stdout.
     """
     try:
-        fd = sys.stdout.fileno()
+        fd = (out or sys.stdout).fileno()
     except (OSError, ValueError):
         return True  # a test's, which takes everything
     waiting = select.poll()

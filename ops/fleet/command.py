@@ -1,6 +1,5 @@
 """`orchestrate up`: the orchestrator in the foreground, until it is told to end."""
 
-import select
 import signal
 import sys
 import time
@@ -23,6 +22,7 @@ from ops.fleet.orchestrator import Orchestrator
 from ops.fleet.roster import Say
 from ops.fleet.serving import FleetView, serving
 from ops.health_text import one_line
+from ops.stdout import takes_more
 
 _TICK_S = 0.05
 _PATIENCE_S = 1.0
@@ -129,7 +129,7 @@ def told_to(out: TextIO, *, as_json: bool) -> Say:
 
     def say_or_count(event: str, **facts: object) -> None:
         nonlocal untold
-        if not _takes(out, 0.0 if untold else _PATIENCE_S):
+        if not takes_more(0.0 if untold else _PATIENCE_S, out):
             untold += 1
             return
         if untold:
@@ -138,14 +138,6 @@ def told_to(out: TextIO, *, as_json: bool) -> Say:
         say(event, **facts)
 
     return say_or_count
-
-
-def _takes(out: TextIO, patience_s: float) -> bool:
-    """Whether a line can be written without waiting; of what is no file that is not known."""
-    try:
-        return bool(select.select([], [out], [], patience_s)[1])
-    except (OSError, ValueError):
-        return True
 
 
 def _lines(out: TextIO) -> Any:
