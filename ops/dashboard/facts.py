@@ -34,6 +34,8 @@ def config_of(run_dir: Path) -> tuple[dict[str, Any], str]:
             return {}, f"{path.name} is missing"
         with path.open("rb") as file:
             text = file.read(_LARGEST).decode()
+        if not text.strip():
+            return {}, f"{path.name} is empty"
         shown = masked(tomllib.loads(text))
         if _has_overlong(shown):
             return {}, f"{path.name} holds an integer beyond 64 bits, which TOML does not have"

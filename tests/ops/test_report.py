@@ -16,7 +16,7 @@ from ops.dashboard.sheet_page import sheet_page
 from ops.metrics_schema import schemas
 from ops.report import document
 from ops.report_model import run_sheets
-from ops.run_files import LEDGER, STATUS
+from ops.run_files import EFFECTIVE_CONFIG, LEDGER, STATUS
 from persistence.ledger import Claim, fingerprint
 from tests.cli.runs import T0, book, edit, fill, intent
 from tests.ops.dashboard.runs import CONFIG, LIFE, run_with
@@ -65,6 +65,15 @@ def test_without_a_market_executions_alone_are_a_curve(tmp_path: Path) -> None:
     assert sheet.parts[0].figures.net == pytest.approx(19.8)
     assert len(sheet.curve.times_ns) == 2
     assert '"fills_total":2' in sheet_page(found.model)
+
+
+def test_an_empty_config_is_said_as_one_that_is_missing(tmp_path: Path) -> None:
+    """As a full disk leaves it: without it there is no market, and nothing says so."""
+    run_dir = traded(run_with(tmp_path, *LIFE))
+    (run_dir / EFFECTIVE_CONFIG).write_text("\n")
+
+    notes = told(run_dir).notes
+    assert "config.effective.toml is empty: the market and the start capital are unknown." in notes
 
 
 def test_executions_that_tell_no_moment_are_left_out_and_counted(tmp_path: Path) -> None:
