@@ -10,9 +10,9 @@ from actors.address import Address
 from actors.paper_gateway import PaperGateway
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError, VenueFailed
-from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
+from messages.ids import ActorPath, ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
-from messages.market import MarketEvent, Trade
+from messages.market import MarketBatch, MarketEvent, Trade
 from messages.orders import OrderReport, SubmitDone
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
@@ -171,3 +171,54 @@ def test_what_befell_one_order_keeps_no_other_from_being_submitted(
     gate.submit("b")
 
     assert gate.shows() == [("a", state), ("b", OrderState.ACCEPTED)]
+
+
+class Shown:
+    """A venue that notes what it is shown."""
+
+    def __init__(self) -> None:
+        self.events: list[MarketEvent] = []
+
+    def on_market(self, events: Sequence[MarketEvent]) -> Sequence[OrderReport]:
+        self.events += events
+        return ()
+
+
+def trades(first: int, count: int, lost: int = 0) -> MarketBatch:
+    """Events whose prices are their places."""
+    events = tuple(
+        Trade(
+            symbol=BTC,
+            price=Decimal(place),
+            quantity=Decimal(1),
+            aggressor_side=None,
+            ts_event_ns=TimestampNs(place),
+        )
+        for place in range(first, first + count)
+    )
+    return MarketBatch(feed=ActorPath("feeds/a"), first_index=first, events=events, lost=lost)
+
+
+@pytest.mark.parametrize(
+    ("batches", "shown", "done"),
+    [
+        ([trades(0, 2), trades(2, 2)], [0, 1, 2, 3], [2, 4]),
+        ([trades(0, 2), trades(0, 3)], [0, 1, 2], [2, 3]),
+        ([trades(0, 3), trades(1, 1)], [0, 1, 2], [3, 3]),
+        ([trades(0, 2), trades(3, 2)], [0, 1], [2]),
+        ([trades(0, 2), trades(3, 2, lost=1)], [0, 1, 3, 4], [2, 5]),
+    ],
+    ids=["one after the other", "some again", "all again", "a gap", "a gap that is lost"],
+)
+def test_each_event_of_the_market_is_shown_once_and_none_before_what_is_missing(
+    batches: list[MarketBatch], shown: list[int], done: list[int]
+) -> None:
+    gate = Gate(RuntimeError())
+    gate.venue = Shown()
+    reached: list[int] = []
+
+    for batch in batches:
+        gate.gateway.market(batch, reached.append)
+
+    assert [one.ts_event_ns for one in gate.venue.events] == shown
+    assert reached == done

@@ -14,6 +14,8 @@ from decisions.executor import (
     Refuse,
     Resend,
     Verdict,
+    contradiction,
+    difference,
     judge_intents,
     next_step,
     settle,
@@ -271,3 +273,42 @@ def test_every_settling_is_a_legal_road(before: OrderState, found: OrderReport |
     for step in settle(Row(before), lookup(found)):
         assert step in LEGAL_TRANSITIONS[state]
         state = step
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (None, "the venue has no such order (any more)"),
+        (report(S.PARTIALLY_FILLED, "0.2"), "at the venue partially_filled with 0.2"),
+        (report(S.CANCELED, "0.5"), "at the venue canceled with 0.5"),
+    ],
+)
+def test_what_contradicts_an_order_and_moves_it_nowhere_is_said(
+    found: OrderReport | None, says: str
+) -> None:
+    said = difference(OrderKey("a"), Row(S.PARTIALLY_FILLED, Decimal("0.5")), found)
+
+    assert said.startswith("order a is partially_filled")
+    assert said.endswith(says)
+
+
+def test_what_only_says_it_again_is_no_difference() -> None:
+    half = Row(S.PARTIALLY_FILLED, Decimal("0.5"))
+
+    assert difference(OrderKey("a"), half, report(S.PARTIALLY_FILLED, "0.5")) == ""
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "is_told"),
+    [
+        (S.CANCELED, S.ACCEPTED, True),
+        (S.CANCELED, S.CANCELED, False),
+        (S.ACCEPTED, S.ACCEPTED, False),
+    ],
+)
+def test_what_has_ended_here_and_is_open_at_the_venue_is_said(
+    here: OrderState, there: OrderState, is_told: bool
+) -> None:
+    said = contradiction(OrderKey("a"), Row(here), report(there))
+
+    assert ("at the venue it is open" in said) is bool(said) is is_told

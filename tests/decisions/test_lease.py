@@ -326,3 +326,8 @@ def test_time_alone_never_lengthens_a_lease(boot_ns: int, utc_ns: int, later_ns:
 
 def test_the_margin_pays_for_what_the_gate_lets_through_and_for_a_step() -> None:
     assert SKEW_MS + STEP_MS <= MARGIN_MS
+
+
+@pytest.mark.parametrize("seen", [None, lease(returned=True)])
+def test_of_a_lease_that_nobody_has_nothing_is_left(seen: Lease | None) -> None:
+    assert left_of(Sight(seen, 0), "boot", 0) == 0

@@ -3,9 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from decisions.risk import RiskState
+from decisions.risk import RiskState, fit_exit
+from messages.ids import StrategyId
 from messages.values import Instrument
 from tests.decisions.risk_orders import BTC, ETH, FREE, SELL, code, intent, text
 
@@ -63,3 +65,13 @@ def test_the_sentence_names_both_numbers() -> None:
     assert text(intent("0.05"), FREE, at_a_venue()) == (
         "0.05 is below the venue's minimum 0.1: raise order_notional"
     )
+
+
+@pytest.mark.parametrize(("most", "sent"), [("0.005", "1"), ("0.015", "0.01"), ("2", "1")])
+def test_an_exit_is_cut_to_what_one_order_takes_and_never_to_nothing(most: str, sent: str) -> None:
+    state = at_a_venue("1")
+    state.held_by[StrategyId("one"), BTC] = Decimal(1)
+    state.instruments[BTC] = msgspec.structs.replace(GRID, max_market_quantity=Decimal(most))
+    leaving = msgspec.structs.replace(intent("1", SELL), leaves=Decimal(1))
+
+    assert fit_exit(leaving, FREE, state).quantity == Decimal(sent)

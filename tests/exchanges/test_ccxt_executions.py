@@ -3,13 +3,16 @@
 The exchange is a local one, and its own log says what was asked of it.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+from exchanges.ccxt_executions import OrderExecutions
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.orders import OrderKind, Placement
 from exchanges.local.server import RunningExchange, running_exchange
@@ -17,6 +20,7 @@ from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown
 from messages.values import OrderState
 from tests.exchanges.live import Desk, desk, find, submit
+from tests.exchanges.test_request_shapes import BTC
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +112,12 @@ def test_an_order_is_settled_without_its_executions_when_they_cannot_be_listed(
     assert (report.state, report.filled_quantity) == (OrderState.FILLED, Decimal("0.01"))
     assert report.fills == ()
     assert "its fills could not be seen" in report.reason
+
+
+@pytest.mark.parametrize("filled", [None, 0.0, "0.0", "0"])
+def test_of_an_order_that_has_filled_nothing_no_executions_are_asked_for(filled: object) -> None:
+    nobody: Any = None
+
+    asking = OrderExecutions(nobody, nobody, nobody).of({"id": "1", "filled": filled}, BTC)
+
+    assert asyncio.run(asking) == ((), "")

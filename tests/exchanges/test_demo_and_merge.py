@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 import pytest
 
 from exchanges.demo import DemoSource
-from exchanges.merge import MergedSource
+from exchanges.merge import LimitedSource, MergedSource
 from messages.ids import Symbol
 from messages.market import Candle
 
@@ -88,3 +88,11 @@ def test_a_market_without_end_is_generated_as_it_is_read() -> None:
     merged = MergedSource([DemoSource(BTC), DemoSource(ETH)])
 
     assert all(isinstance(event, Candle) for event in islice(merged.events(10), 10))
+
+
+@pytest.mark.parametrize("start_index", [0, 1, 9, 10, 11, 30])
+def test_the_beginning_of_a_market_ends_there_wherever_reading_begins(start_index: int) -> None:
+    source = DemoSource(BTC, limit=30)
+    first = list(source.events())[:10]
+
+    assert list(LimitedSource(source, 10).events(start_index)) == first[start_index:]

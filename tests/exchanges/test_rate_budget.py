@@ -238,3 +238,7 @@ def test_one_budget_serves_callers_of_two_loops() -> None:
         thread.join(60)
 
     assert sorted(done) == ["a"] * 3 + ["b"] * 3
+
+
+def test_who_was_never_asked_to_be_silent_says_so() -> None:
+    assert RateBudget().blocked_by == 0

@@ -328,3 +328,14 @@ def test_threads_with_files_of_their_own_do_not_disturb_one_another(tmp_path: Pa
         thread.join(30)
 
     assert problems == []
+
+
+def test_who_opens_it_to_look_waits_for_nobody_who_writes(tmp_path: Path) -> None:
+    path = tmp_path / "lease.db"
+    with SqliteLeases(path, ACCOUNT) as held:
+        assert held.take(lease(1), None)
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with SqliteLeases(path, ACCOUNT) as looking:
+            assert looking.read() == lease(1)

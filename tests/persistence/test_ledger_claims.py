@@ -188,6 +188,24 @@ def test_a_closed_ledger_refuses_and_may_be_closed_again(ledger: Ledger, claim_o
         ledger.claim([claim_of(1)], 1)
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda it: it.stops(),
+        lambda it: it.note("a"),
+        lambda it: it.lacking(1),
+        lambda it: it.halt_reason(),
+        lambda it: it.set_halt("a"),
+        lambda it: it.clear_halt(),
+    ],
+)
+def test_a_closed_ledger_says_nothing(ledger: Ledger, ask: Callable[[Ledger], object]) -> None:
+    ledger.close()
+
+    with pytest.raises(LedgerUnavailable):
+        ask(ledger)
+
+
 def test_a_halt_stays_until_it_is_cleared(ledger: Ledger) -> None:
     assert ledger.halt_reason() is None
     ledger.set_halt("first")
