@@ -12,6 +12,7 @@ from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import StreamHead
 from exchanges.bus_numbers import Publishable
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
+from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings, NatsFeed
 from exchanges.nats_writer import NatsWriter
 from exchanges.venue_loop import VenueLoop
@@ -56,6 +57,25 @@ def head(**changes: Any) -> StreamHead:
 def at(url: str | BusAddress) -> BusAddress:
     """Give the address of a server that lets everybody in, or the one that is given."""
     return url if isinstance(url, BusAddress) else BusAddress(url=url, stream="market")
+
+
+def asked(address: BusAddress, ask: Callable[[NatsClient], Any]) -> Any:
+    """Connect as a test of its own, ask, and let go; raises whatever keeps it out."""
+    loop = VenueLoop("a-test")
+    loop.start()
+
+    async def connected() -> Any:
+        client = NatsClient(address, "a test")
+        try:
+            await client.connect()
+            return await ask(client)
+        finally:
+            await client.close()
+
+    try:
+        return loop.submit(connected()).result(LIMIT_S)
+    finally:
+        assert loop.close(LIMIT_S)
 
 
 class Publishing:

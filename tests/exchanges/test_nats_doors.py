@@ -20,7 +20,7 @@ from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost, NotThere
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
-from tests.exchanges.bus_run import BTC, Following, Publishing, candle
+from tests.exchanges.bus_run import BTC, Following, Publishing, asked, candle
 from tests.exchanges.nats_operator import operator
 from tests.exchanges.nats_server import binary, nats_server
 
@@ -39,25 +39,16 @@ def at(url: str, **login: str) -> BusAddress:
 
 def refusal(address: BusAddress) -> str:
     """Connect; say why it was not possible, empty when it was: never that nobody was there."""
-    loop = VenueLoop("a-test")
-    loop.start()
 
-    async def connected() -> str:
-        client = NatsClient(address, "a test")
-        try:
-            await client.connect()
-        except NotThere as error:
-            return f"away: {error}"
-        except BusLost as error:
-            return str(error)
-        finally:
-            await client.close()
+    async def nothing(_: NatsClient) -> str:
         return ""
 
     try:
-        return loop.submit(connected()).result(LIMIT_S)
-    finally:
-        assert loop.close(LIMIT_S)
+        return str(asked(address, nothing))
+    except NotThere as error:
+        return f"away: {error}"
+    except BusLost as error:
+        return str(error)
 
 
 def comes_through(address: BusAddress) -> None:

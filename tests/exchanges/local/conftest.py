@@ -20,6 +20,7 @@ import ccxt
 
 from exchanges.local.ccxt_config import restore_errors
 from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.local.settings import Profile
 
 
 @pytest.fixture
@@ -30,9 +31,15 @@ def serve() -> Iterator[Callable[..., RunningExchange]]:
 
 
 @pytest.fixture
-def run(serve: Callable[..., RunningExchange]) -> RunningExchange:
+def profile() -> Profile:
+    """Whose API is played, unless a module or a test says otherwise."""
+    return Profile.BINANCE
+
+
+@pytest.fixture
+def run(serve: Callable[..., RunningExchange], profile: Profile) -> RunningExchange:
     """An exchange whose market stands, with its usual settings."""
-    return serve()
+    return serve(profile=profile)
 
 
 @pytest.fixture
@@ -58,16 +65,23 @@ def ask(run: RunningExchange) -> Callable[..., Any]:
     return send
 
 
+def client_of(library: Any, run: RunningExchange, **changes: Any) -> Any:
+    """Make ccxt's own client of the exchange that is played."""
+    profile = run.exchange.settings.profile
+    client = getattr(library, profile)(run.ccxt_config(enableRateLimit=False, **changes))
+    if profile is Profile.BINANCE:
+        restore_errors(client)
+    return client
+
+
 @pytest.fixture
 def connect() -> Iterator[Callable[..., Any]]:
     """Make a sync ccxt client for an exchange."""
-    clients = []
+    clients: list[Any] = []
 
     def make(run: RunningExchange, **changes: Any) -> Any:
-        client = ccxt.binance(run.ccxt_config(enableRateLimit=False, timeout=3000, **changes))
-        restore_errors(client)
-        clients.append(client)
-        return client
+        clients.append(client_of(ccxt, run, timeout=3000, **changes))
+        return clients[-1]
 
     yield make
     for client in clients:
@@ -89,8 +103,7 @@ def live(run: RunningExchange) -> Callable[..., Any]:
 
     def play(story: Callable[[Any], Any], **changes: Any) -> Any:
         async def whole() -> Any:
-            client = ccxt_pro.binance(run.ccxt_config(enableRateLimit=False, **changes))
-            restore_errors(client)
+            client = client_of(ccxt_pro, run, **changes)
             try:
                 await client.load_markets()
                 return await asyncio.wait_for(story(client), 20)

@@ -21,6 +21,11 @@ async def place(client: Any, name: str, price: float = 50_000, **params: Any) ->
     )
 
 
+def place_now(client: Any, name: str, amount: float = 0.01) -> Any:
+    """The same with a client that is not of a loop."""
+    return client.create_order(BTC, "limit", "buy", amount, 50_000, {"clientOrderId": name})
+
+
 async def subscribed(run: RunningExchange, stream: str) -> None:
     """Wait until the exchange knows of a subscription."""
     async with asyncio.timeout(5):

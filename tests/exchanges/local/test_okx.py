@@ -1,6 +1,6 @@
 """The second profile: same engine, another shape, and the unmodified ccxt `okx` class."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,20 +15,13 @@ BTC = "BTC/USDT"
 
 
 @pytest.fixture
-def run(serve: Callable[..., RunningExchange]) -> RunningExchange:
-    return serve(profile=Profile.OKX)
+def profile() -> Profile:
+    return Profile.OKX
 
 
 @pytest.fixture
-def okx(run: RunningExchange) -> Iterator[Any]:
-    client = make(run)
-    client.load_markets()
-    yield client
-    client.session.close()
-
-
-def make(run: RunningExchange, **changes: Any) -> Any:
-    return ccxt.okx(run.ccxt_config(enableRateLimit=False, timeout=3000, **changes))
+def okx(client: Any) -> Any:
+    return client
 
 
 def place(client: Any, name: str, price: float = 50_000, **params: Any) -> Any:
@@ -151,12 +144,11 @@ def test_ids_that_are_open_unknown_or_too_fancy(run: RunningExchange, okx: Any) 
     ],
 )
 def test_each_credential_is_checked(
-    run: RunningExchange, changes: dict[str, str], code: str
+    run: RunningExchange, connect: Callable[..., Any], changes: dict[str, str], code: str
 ) -> None:
-    client = make(run, **changes)
+    client = connect(run, **changes)
     with pytest.raises(ccxt.AuthenticationError, match=code):
         client.fetch_balance()
-    client.session.close()
 
 
 def test_the_clock_is_checked(run: RunningExchange, okx: Any) -> None:

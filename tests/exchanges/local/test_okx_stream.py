@@ -1,100 +1,30 @@
 """OKX's private stream: what the unmodified ccxt.pro is told, and the frames themselves."""
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import ccxt
-import ccxt.pro as ccxt_pro
 import pytest
 
 from exchanges.local.faults_streams import StreamFault
 from exchanges.local.server import RunningExchange
 from exchanges.local.settings import Profile
 from tests.exchanges.local.okx_socket import ORDERS, login, okx_socket
-from tests.exchanges.local.streaming import BTC, Live, place, watching
+from tests.exchanges.local.streaming import BTC, Live, place_now, watching
 
 ETH = "ETH/USDT"
 
 
 @pytest.fixture
-def run(serve: Callable[..., RunningExchange]) -> RunningExchange:
-    return serve(profile=Profile.OKX)
-
-
-@pytest.fixture
-def live(run: RunningExchange) -> Live:
-    """Run a coroutine function with a ccxt.pro client of `run`, and give its result."""
-
-    def play(story: Callable[[Any], Any], **changes: Any) -> Any:
-        async def whole() -> Any:
-            client = ccxt_pro.okx(run.ccxt_config(enableRateLimit=False, **changes))
-            try:
-                await client.load_markets()
-                return await asyncio.wait_for(story(client), 20)
-            finally:
-                await client.close()
-
-        return asyncio.run(whole())
-
-    return play
-
-
-def by_rest(run: RunningExchange, ask: Callable[[Any], Any]) -> Any:
-    client = ccxt.okx(run.ccxt_config(enableRateLimit=False))
-    try:
-        return ask(client)
-    finally:
-        client.session.close()
+def profile() -> Profile:
+    return Profile.OKX
 
 
 async def data_of(ws: aiohttp.ClientWebSocketResponse, number: int) -> list[Any]:
     frames = [await ws.receive_json(timeout=60) for _ in range(number)]
     return [one for frame in frames for one in frame["data"]]
-
-
-@pytest.mark.slow
-def test_an_order_is_watched_from_its_placement_to_its_end(
-    run: RunningExchange, live: Live
-) -> None:
-    async def story(client: Any) -> Any:
-        seen = []
-        steps: list[Callable[[], Any]] = [
-            lambda: place(client, "a"),
-            lambda: asyncio.to_thread(run.exchange.fill_order, "a", Decimal("0.004")),
-            lambda: client.cancel_order(None, BTC, {"clientOrderId": "a"}),
-            lambda: place(client, "b"),
-            lambda: asyncio.to_thread(run.exchange.fill_order, "b"),
-        ]
-        for step in steps:
-            task = await watching(run, "user", client.watch_orders(BTC))
-            await step()
-            # ccxt changes the orders it gave: what was seen is written down at once.
-            seen += [(one["clientOrderId"], one["status"], one["filled"]) for one in await task]
-        return seen
-
-    assert live(story) == [
-        ("a", "open", 0),
-        ("a", "open", 0.004),
-        ("a", "canceled", 0.004),
-        ("b", "open", 0),
-        ("b", "closed", 0.01),
-    ]
-
-
-@pytest.mark.slow
-def test_own_trades_are_watched_and_are_those_of_rest(run: RunningExchange, live: Live) -> None:
-    async def story(client: Any) -> Any:
-        task = await watching(run, "user", client.watch_my_trades(BTC))
-        await client.create_order(BTC, "market", "buy", 0.01)
-        return (await task)[0], (await client.fetch_my_trades(BTC))[0]
-
-    told, asked = live(story)
-
-    same = ("id", "order", "symbol", "side", "price", "amount", "takerOrMaker", "timestamp")
-    assert [told[name] for name in same] == [asked[name] for name in same]
 
 
 @pytest.mark.slow
@@ -215,13 +145,13 @@ def test_there_is_no_other_channel_and_no_other_socket(run: RunningExchange) -> 
     assert asyncio.run(story()) == ("60018", 404)
 
 
-def test_each_step_and_each_execution_is_one_event(run: RunningExchange) -> None:
+def test_each_step_and_each_execution_is_one_event(run: RunningExchange, client: Any) -> None:
     async def story() -> Any:
         async with okx_socket(run, ORDERS) as ws:
-            by_rest(run, lambda client: place_sync(client, "a"))
+            place_now(client, "a")
             run.exchange.fill_order("a", Decimal("0.004"))
             run.exchange.fill_order("a", Decimal("0.001"))
-            by_rest(run, lambda client: client.cancel_order(None, BTC, {"clientOrderId": "a"}))
+            client.cancel_order(None, BTC, {"clientOrderId": "a"})
             return await data_of(ws, 4)
 
     events = asyncio.run(story())
@@ -246,12 +176,12 @@ def test_each_step_and_each_execution_is_one_event(run: RunningExchange) -> None
     assert [int(event["uTime"]) for event in events] == sorted(int(one["uTime"]) for one in events)
 
 
-def test_one_order_that_meets_several_is_told_in_steps(run: RunningExchange) -> None:
+def test_one_order_that_meets_several_is_told_in_steps(run: RunningExchange, client: Any) -> None:
     """All happened before the first is told: each step shows the order as it stood then."""
 
     async def story() -> Any:
         async with okx_socket(run, ORDERS) as ws:
-            by_rest(run, lambda client: client.create_order(BTC, "market", "sell", 5))
+            client.create_order(BTC, "market", "sell", 5)
             return await data_of(ws, len(run.exchange.trades()) + 1)
 
     events = asyncio.run(story())
@@ -266,13 +196,13 @@ def test_one_order_that_meets_several_is_told_in_steps(run: RunningExchange) -> 
     assert {one["execType"] for one in events[1:]} == {"T"}
 
 
-def test_who_asks_for_one_market_hears_of_no_other(run: RunningExchange) -> None:
+def test_who_asks_for_one_market_hears_of_no_other(run: RunningExchange, client: Any) -> None:
     async def story() -> Any:
         eth = ORDERS | {"instId": "ETH-USDT"}
         async with okx_socket(run, ORDERS | {"instType": "SWAP"}, eth) as ws:
-            by_rest(run, lambda client: place_sync(client, "b"))
+            place_now(client, "b")
             order = (ETH, "limit", "buy", 1, 2_000, {"clientOrderId": "e"})
-            by_rest(run, lambda client: client.create_order(*order))
+            client.create_order(*order)
             told = await ws.receive_json(timeout=60)
             await ws.send_json({"op": "unsubscribe", "args": [eth, ORDERS | {"instType": "SWAP"}]})
             left = [(await ws.receive_json(timeout=60))["event"] for _ in range(2)]
@@ -283,7 +213,3 @@ def test_who_asks_for_one_market_hears_of_no_other(run: RunningExchange) -> None
     assert (told["arg"]["instId"], told["data"][0]["clOrdId"]) == ("ETH-USDT", "e")
     assert left == ["unsubscribe", "unsubscribe"]
     assert list(streams.values()) == [[]]
-
-
-def place_sync(client: Any, name: str) -> Any:
-    return client.create_order(BTC, "limit", "buy", 0.01, 50_000, {"clientOrderId": name})

@@ -1,32 +1,24 @@
 """The faults of streams strike OKX's private one, too."""
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import aiohttp
-import ccxt
 import pytest
 
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange
 from exchanges.local.settings import Profile
 from tests.exchanges.local.okx_socket import ORDERS, okx_socket
+from tests.exchanges.local.streaming import place_now
 
 NEW, ONE, TWO, THREE = "0", "0.01", "0.02", "0.03"
 
 
 @pytest.fixture
-def run(serve: Callable[..., RunningExchange]) -> RunningExchange:
-    return serve(profile=Profile.OKX)
-
-
-def place(run: RunningExchange, name: str) -> None:
-    client = ccxt.okx(run.ccxt_config(enableRateLimit=False))
-    params = {"clientOrderId": name}
-    client.create_order("BTC/USDT", "limit", "buy", 0.03, 50_000, params)
-    client.session.close()
+def profile() -> Profile:
+    return Profile.OKX
 
 
 @pytest.mark.slow
@@ -41,7 +33,7 @@ def place(run: RunningExchange, name: str) -> None:
     ],
 )
 def test_events_as_faults_want_them(
-    run: RunningExchange, fault: StreamFault | None, fills: list[str]
+    run: RunningExchange, client: Any, fault: StreamFault | None, fills: list[str]
 ) -> None:
     if fault is not None:
         plan = StreamPlan(fault=fault, event="orders", client_order_id="a*", nth=2, delay_ms=400)
@@ -49,7 +41,7 @@ def test_events_as_faults_want_them(
 
     async def story() -> Any:
         async with okx_socket(run, ORDERS) as ws:
-            place(run, "a1")
+            place_now(client, "a1", 0.03)
             for _ in range(3):
                 run.exchange.fill_order("a1", Decimal("0.01"))
             frames = [await ws.receive_json(timeout=60) for _ in fills]
@@ -59,11 +51,11 @@ def test_events_as_faults_want_them(
 
 
 @pytest.mark.slow
-def test_a_stalled_stream_says_nothing_at_all(run: RunningExchange) -> None:
+def test_a_stalled_stream_says_nothing_at_all(run: RunningExchange, client: Any) -> None:
     async def story(fault: StreamFault, wait_s: float) -> Any:
         async with okx_socket(run, ORDERS) as ws:
             run.exchange.strike_streams(fault, "user")
-            place(run, f"a{fault}".replace("_", ""))
+            place_now(client, f"a{fault}".replace("_", ""))
             await ws.send_str("ping")
             return await ws.receive_str(timeout=wait_s)
 
@@ -96,11 +88,11 @@ def test_the_exchange_announces_that_it_goes(run: RunningExchange) -> None:
     assert then is aiohttp.WSMsgType.CLOSE
 
 
-def test_events_do_not_end_without_their_connection(run: RunningExchange) -> None:
+def test_events_do_not_end_without_their_connection(run: RunningExchange, client: Any) -> None:
     async def story() -> Any:
         async with okx_socket(run, ORDERS) as ws:
             run.exchange.strike_streams(StreamFault.STREAM_TERMINATED)
-            place(run, "a")
+            place_now(client, "a")
             return (await ws.receive_json(timeout=60))["data"][0]["state"]
 
     assert asyncio.run(story()) == "live"

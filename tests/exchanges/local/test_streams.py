@@ -10,7 +10,10 @@ import ccxt
 import pytest
 
 from exchanges.local.server import RunningExchange
+from exchanges.local.settings import Profile
 from tests.exchanges.local.streaming import BTC, Live, place, subscribed, user_socket, watching
+
+EACH = [Profile.BINANCE, pytest.param(Profile.OKX, marks=pytest.mark.slow)]
 
 
 @pytest.mark.slow
@@ -57,6 +60,7 @@ def test_the_best_prices_are_watched(run: RunningExchange, live: Live) -> None:
     assert best[BTC]["bid"] < best[BTC]["ask"]
 
 
+@pytest.mark.parametrize("profile", EACH)
 def test_an_order_is_watched_from_its_placement_to_its_end(
     run: RunningExchange, live: Live
 ) -> None:
@@ -65,7 +69,9 @@ def test_an_order_is_watched_from_its_placement_to_its_end(
         steps: list[Callable[[], Any]] = [
             lambda: place(client, "a"),
             lambda: asyncio.to_thread(run.exchange.fill_order, "a", Decimal("0.004")),
-            lambda: client.cancel_order(None, BTC, {"origClientOrderId": "a"}),
+            lambda: client.cancel_order(None, BTC, {"clientOrderId": "a"}),
+            lambda: place(client, "b"),
+            lambda: asyncio.to_thread(run.exchange.fill_order, "b"),
         ]
         for step in steps:
             task = await watching(run, "user", client.watch_orders(BTC))
@@ -74,7 +80,26 @@ def test_an_order_is_watched_from_its_placement_to_its_end(
             seen += [(one["clientOrderId"], one["status"], one["filled"]) for one in await task]
         return seen
 
-    assert live(story) == [("a", "open", 0), ("a", "open", 0.004), ("a", "canceled", 0.004)]
+    assert live(story) == [
+        ("a", "open", 0),
+        ("a", "open", 0.004),
+        ("a", "canceled", 0.004),
+        ("b", "open", 0),
+        ("b", "closed", 0.01),
+    ]
+
+
+@pytest.mark.parametrize("profile", EACH)
+def test_own_trades_are_watched_and_are_those_of_rest(run: RunningExchange, live: Live) -> None:
+    async def story(client: Any) -> Any:
+        task = await watching(run, "user", client.watch_my_trades(BTC))
+        await client.create_order(BTC, "market", "buy", 0.01)
+        return (await task)[0], (await client.fetch_my_trades(BTC))[0]
+
+    told, asked = live(story)
+
+    same = ("id", "order", "symbol", "side", "price", "amount", "takerOrMaker", "timestamp")
+    assert [told[name] for name in same] == [asked[name] for name in same]
 
 
 def test_balances_and_own_trades_are_watched(run: RunningExchange, live: Live) -> None:

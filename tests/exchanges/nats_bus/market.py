@@ -8,10 +8,9 @@ import pytest
 
 from exchanges.bus_address import BusAddress
 from exchanges.nats_client import NatsClient
-from exchanges.venue_loop import VenueLoop
 from messages.bus import BusFrame
 from messages.ids import TimestampNs
-from tests.exchanges.bus_run import LIMIT_S
+from tests.exchanges.bus_run import LIMIT_S, asked
 from tests.exchanges.nats_server import NatsServer, binary
 
 MARKS = [
@@ -24,21 +23,7 @@ MARKS = [
 
 def raw(server: NatsServer, ask: Callable[[NatsClient], Any]) -> Any:
     """Ask the server something, as anybody can who is let in."""
-    loop = VenueLoop("anybody")
-    loop.start()
-
-    async def asked() -> Any:
-        client = NatsClient(BusAddress(url=server.url, stream="market"), "anybody")
-        await client.connect()
-        try:
-            return await ask(client)
-        finally:
-            await client.close()
-
-    try:
-        return loop.submit(asked()).result(LIMIT_S)
-    finally:
-        loop.close(LIMIT_S)
+    return asked(BusAddress(url=server.url, stream="market"), ask)
 
 
 def slip_in(server: NatsServer, subject: str, *payloads: bytes) -> None:
