@@ -86,3 +86,11 @@ def test_no_header_makes_it_fail(retry_after: str, date: str) -> None:
     told = response_of(429, {"Retry-After": retry_after, "Date": date}, "").retry_after_ms
 
     assert told is None or told >= 0
+
+
+@pytest.mark.parametrize(
+    ("body", "is_page"),
+    [("<html>", True), (" \n<!DOCTYPE html>", True), ('{"a": "<b>"}', False), ("", False)],
+)
+def test_what_is_written_for_people_is_told_from_an_answer(body: str, is_page: bool) -> None:
+    assert response_of(503, {}, body).is_page is is_page
