@@ -34,7 +34,7 @@ class Questions:
         """Give the answer, or None where the venue says that it has no such order.
 
         Raises:
-            OutcomeUnknown: the question failed.
+            OutcomeUnknown: the question failed, or was answered with nothing at all.
         """
         try:
             answer = await question()
@@ -45,6 +45,8 @@ class Questions:
                 return None
             raise unanswered(f"could not {what}", evidence) from error
         self._heard(call, None)
+        if answer is None:  # that there is no such order is an error, with a code that says so
+            raise OutcomeUnknown(f"no_answer: could not {what}: the reply is empty; ask again")
         return answer
 
 

@@ -230,3 +230,17 @@ def test_a_question_for_trades_that_reaches_too_far_back_is_not_asked() -> None:
 
     with pytest.raises(OutcomeUnknown, match="lists no trades of more than 48 h"):
         run(client, lambda: lookup.executions.since(BTC, 1))
+
+
+def test_an_answer_that_is_nothing_at_all_is_not_that_there_is_no_such_order() -> None:
+    """A library that gives nothing back has not been told by the exchange that nothing is there."""
+    client = answering("binance", {})
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    client.fetch_order = nothing
+    lookup = OrderLookup(client, CAPABILITIES["binance"])
+
+    with pytest.raises(OutcomeUnknown, match="the reply is empty; ask again"):
+        run(client, lambda: lookup.by_id(OURS, BTC))
