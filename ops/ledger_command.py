@@ -23,7 +23,7 @@ from ops.held_ledger import hold_of
 from ops.ledger_choice import wanted_place
 from ops.ledger_moves import ENTERED, LEFT, forget, note, noted
 from ops.run_dir import RunDir, sync_folder
-from ops.run_files import LEDGER
+from ops.run_files import LEDGER, typed
 from persistence.database import open_ledger_database
 from persistence.ledger_place import LedgerPlace, place_in, words_of
 from persistence.read_connection import open_reading
@@ -126,13 +126,15 @@ def _leave_at_last(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]
     place = noted(held, LEFT)
     if place is None:
         raise ConfigError([f"--to sqlite: the ledger of {held.path} is a file already"])
-    place = _reached_by(place, url_env)
+    place, moved = _reached_by(place, url_env), list[Moved]()
     if _is_there(place):
         with hold_of(place, held, url_env=place.url_env) as lease:
+            with closing(open_reading(place)) as one, closing(open_reading(held.ledger)) as other:
+                moved = compare(one, other, _went_on(held, place))
             _leave(place, lease.got.lease.token)
             lease.is_quiet = False
     forget(held, LEFT)
-    return str(held.ledger), []
+    return str(held.ledger), moved
 
 
 def _is_there(place: LedgerPlace) -> bool:
@@ -180,12 +182,25 @@ def _check_whole(file: Path) -> None:
 
 def _not_ours(place: LedgerPlace) -> str:
     """Say what to do where the place that is to be filled holds something else."""
-    schema = place.schema
     return (
         f"the run has the file it had, and {place} is not written over. It is of a try before the"
         " run went on in its file, or another run's: if no run goes on there, put it aside in the"
-        f' database (ALTER SCHEMA "{schema}" RENAME TO "{schema[:50]}_aside"), then try it again'
+        f" database ({_aside(place)}), then try it again"
     )
+
+
+def _went_on(held: RunDir, place: LedgerPlace) -> str:
+    """Say what to do where one of two ledgers that were alike has been written since."""
+    left, file = typed(held.path / LEFT), typed(held.ledger)
+    return (
+        "one of them went on since they were alike. If that in the database did, it is the run's:"
+        f" mv {left} {file}, and start with it; if the file did, put the other aside in the"
+        f" database ({_aside(place)}), then try it again"
+    )
+
+
+def _aside(place: LedgerPlace) -> str:
+    return f'ALTER SCHEMA "{place.schema}" RENAME TO "{place.schema[:50]}_aside"'
 
 
 def _reached_by(place: LedgerPlace, url_env: str | None) -> LedgerPlace:

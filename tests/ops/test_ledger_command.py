@@ -245,6 +245,28 @@ def test_killed_before_the_databases_copy_is_out_of_use_it_is_put_so_by_the_next
         to_sqlite(run_dir)
 
 
+def test_a_copy_in_the_database_that_went_on_is_not_put_out_of_use(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another host may have taken over there: its orders are in no file."""
+    to_postgres(run_dir)
+    left = place(run_dir)
+    killed(monkeypatch, "_leave", lambda: to_sqlite(run_dir))
+    with closing(PostgresLedger(left)) as ledger:
+        ledger.claim([samples.make_claim(9_000)], 1)
+
+    with pytest.raises(LedgerUnavailable, match="differ in orders at") as refused:
+        to_sqlite(run_dir)
+
+    words = re.search(r"it is the run's: mv (\S+) (\S+), and start with it", str(refused.value))
+    assert words is not None
+    Path(words[1]).replace(words[2])
+    assert place(run_dir) == left
+    before = told(run_dir)
+    assert to_sqlite(run_dir) == 0
+    assert told(run_dir) == before
+
+
 def test_a_try_before_the_run_went_on_is_not_written_over_and_it_is_said_what_to_do(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
