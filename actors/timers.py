@@ -17,10 +17,13 @@ class Timers:
         self._orders = count(1)
         self._heap: list[Timer] = []
         """The present reader's."""
+        self.gives_way = False
+        """Whether the last to fire was late by a whole period: who takes longer for it than that
+        would be at nothing else, so what waits is served once before the next."""
 
     def begin(self, reader: Reader) -> None:
         """Go on with another reader, which has none."""
-        self._heap = reader.timers
+        self._heap, self.gives_way = reader.timers, False
 
     def set(self, reader: Reader, due_ns: int, message: Message, every_ns: int = 0) -> None:
         """Deliver `message` at a monotonic moment, and again every `every_ns` if given."""
@@ -30,7 +33,9 @@ class Timers:
         """Take the earliest, which is due; one with a period is set again."""
         due_ns, _, message, every_ns = heapq.heappop(reader.timers)
         if every_ns:
-            self.set(reader, max(due_ns + every_ns, now_ns), message, every_ns)
+            next_ns = due_ns + every_ns
+            self.gives_way = next_ns <= now_ns
+            self.set(reader, max(next_ns, now_ns), message, every_ns)
         return Due(message, None, due_ns, reader=reader)
 
     def next_due_ns(self) -> int | None:

@@ -50,6 +50,18 @@ def test_a_periodic_timer_that_was_late_does_not_fire_in_a_burst(box: Box) -> No
     assert box.rest() == [1]
 
 
+def test_a_timer_that_takes_longer_than_its_period_leaves_room_for_mail(box: Box) -> None:
+    """It was served for ever, and nothing else was."""
+    box.mail.timers.set(box.reader, 10 * NS_PER_MS, Item(n=0), every_ns=10 * NS_PER_MS)
+    box.put(Item(n=1), Item(n=2))
+    taken = []
+    for _ in range(5):
+        box.wait(25)  # the time that it takes
+        taken.append(box.next())
+
+    assert taken == [Item(n=0), Item(n=1), Item(n=0), Item(n=2), Item(n=0)]
+
+
 def test_timers_end_with_the_incarnation_that_set_them(box: Box) -> None:
     box.mail.timers.set(box.reader, 10 * NS_PER_MS, Item(n=1), every_ns=NS_PER_MS)
     old = box.reader
