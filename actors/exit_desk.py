@@ -129,11 +129,15 @@ class ExitDesk:
             may_be_held = verdict.refusal is _ENDED or bool(self._entering(intent))
             self._book.refused(intent, verdict.refusal, may_be_held=may_be_held)
         elif isinstance(verdict, Claim) and intent.order_key in self._stops.entry_of:
-            held = self._risk.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
-            still = _against(intent.side, held)
-            untold = self._stops.told.untold(intent, verdict.decided_quantity)
-            self._book.stopped(intent, verdict.before, still, untold)
+            self._stopped(verdict)
         return verdict
+
+    def _stopped(self, verdict: Claim) -> None:
+        intent, told = verdict.intent, self._stops.told
+        place = intent.strategy_id, intent.symbol
+        still = _against(intent.side, self._risk.held_by.get(place, NOTHING))
+        untold = told.untold(intent, verdict.decided_quantity)
+        self._book.stopped(intent, verdict.before, still, untold, told.spoken_for_at(place))
 
     def _entering(self, intent: OrderIntent) -> dict[OrderKey, Decimal]:
         return entering(intent.strategy_id, intent.symbol, intent.side, self._risk)

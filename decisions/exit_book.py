@@ -141,16 +141,23 @@ class ExitBook:
             self._following.all.pop(of, None)
 
     def stopped(
-        self, intent: OrderIntent, before: Before | None, still: Decimal, untold: Decimal
+        self,
+        intent: OrderIntent,
+        before: Before | None,
+        still: Decimal,
+        untold: Decimal,
+        spoken_for: Decimal,
     ) -> None:
         """Take in an exit of a stop that is about to be claimed, with what is held besides it.
 
         `still` counts open orders as filled; `untold` is what its strategy will count as left by it
-        from now on. It counts all that a stop leaves as left, but never more than it has: what is
-        beyond that is what an exit was to leave, or has failed to.
+        from now on, `spoken_for` what it counts so already and no order leaves yet. It counts all
+        that a stop leaves as left, but never more than it has: what is beyond that is what an exit
+        was to leave, or has failed to.
         """
         if before is not None and self._before.counts(intent):
-            self._before.decided(intent, before)
+            free = EXACT.subtract(before.free, spoken_for)
+            self._before.decided(intent, msgspec.structs.replace(before, free=free))
             self._before.takes(intent.order_key, intent.order_key, untold)
         self.failed.stopped(intent, still)
 

@@ -62,7 +62,7 @@ class StopBook(StopRows):
             fills = fills_of(key) if self.cover.filled[key] else None
             self._watch.begin_with(key, fills)
         for order in orders:
-            share_out_again(order, self.cover, lookup, fills_of)
+            share_out_again(order, self.cover, self.told, lookup, fills_of)
 
     # ------------------------------------------------------------ orders
 
@@ -75,7 +75,7 @@ class StopBook(StopRows):
             self.decided_last.claimed(intent)
             fees = NOTHING if decided is None else fees_in(intent.reason)
             leaves = EXACT.add(min(intent.quantity, intent.leaves), fees)
-            share_out(intent, leaves, self.cover)
+            share_out(intent, leaves, self.cover, self.told)
         self.cover.parts.claimed(intent, decided)
         stop = stop_of(intent)
         if stop is not None:

@@ -5,7 +5,7 @@ exit is claimed. Until it has ended no stop leaves that, though something else i
 none goes on with it once it has filled.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -35,19 +35,20 @@ class StopShares:
         place: StrategySymbol,
         quantity: Decimal,
         unprotected: Decimal,
-        protected: Mapping[OrderKey, Decimal],
+        protected: Iterable[tuple[OrderKey, Decimal]],
     ) -> None:
         """Share out an exit; `protected` is by entry, as they are left, less what is being left."""
         others = (share.unprotected for share in self._open.values() if share.place == place)
         free = max(EXACT.subtract(unprotected, sum(others, start=NOTHING)), NOTHING)
         of_none = min(quantity, free)
-        rest, of_stops = EXACT.subtract(quantity, of_none), {}
-        for entry, there in protected.items():
-            of_stops[entry] = taken = min(max(there, NOTHING), rest)
+        rest = EXACT.subtract(quantity, of_none)
+        of_stops: dict[OrderKey, Decimal] = {}
+        for entry, there in protected:
+            taken = min(max(there, NOTHING), rest)
+            if taken:
+                of_stops[entry] = EXACT.add(of_stops.get(entry, NOTHING), taken)
             rest = EXACT.subtract(rest, taken)
-        self._open[key] = _Share(
-            place, of_none, {one: much for one, much in of_stops.items() if much}
-        )
+        self._open[key] = _Share(place, of_none, of_stops)
 
     def of(self, entry: OrderKey) -> Decimal:
         """Give how much of what a stop protects is being left by its strategy."""

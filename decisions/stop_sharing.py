@@ -3,39 +3,56 @@
 How it is shared out then is `decisions.stop_shares`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from decisions.order_like import NamedOrder
 from decisions.stop_cover import StopCover
 from decisions.stop_exits import FillsOf, KnownOrder, Lookup, bought_since, left_until
 from decisions.stop_rows import has_acted
+from decisions.stop_told import StopTold
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey
 from messages.stops import Stop
 
 
-def share_out(exit_: NamedOrder, quantity: Decimal, cover: StopCover) -> None:
+class _Left(NamedTuple):
+    """What a stop protects, and nobody else is leaving."""
+
+    entry: OrderKey
+    quantity: Decimal
+    spoken_for: Decimal
+    """How much of it its strategy counts as left already."""
+
+
+def share_out(exit_: NamedOrder, quantity: Decimal, cover: StopCover, told: StopTold) -> None:
     """See whose coins an order leaves that is about to be claimed.
 
-    What a stop has acted on comes last: its strategy counts that as left already.
+    What a stop has acted on comes late, and last what its strategy counts as left already.
     """
     if quantity <= NOTHING or not cover.rows.stops:
         return
     if mine := _against(exit_, cover):
         mine.sort(key=has_acted)
-        left = {stop.entry_key: cover.left(stop) for stop in mine}
+        left = [_Left(stop.entry_key, cover.left(stop), told.spoken_for_of(stop)) for stop in mine]
         _share_out(exit_, quantity, mine[0], left, cover)
 
 
-def share_out_again(order: KnownOrder, cover: StopCover, lookup: Lookup, fills_of: FillsOf) -> None:
+def share_out_again(
+    order: KnownOrder, cover: StopCover, told: StopTold, lookup: Lookup, fills_of: FillsOf
+) -> None:
     """See whose coins an exit of before leaves: of what stops protected when it was decided."""
     at_ns, key = order.decided_at_ns, order.order_key
     mine = [stop for stop in _against(order, cover) if stop.placed_at_ns < at_ns]
     if not mine or key in cover.rows.entry_of:
         return
-    mine.sort(key=lambda stop: has_acted(stop) and stop.acted_at_ns < at_ns)
-    left = {stop.entry_key: _left_at(at_ns, stop, cover, lookup, fills_of) for stop in mine}
+    mine.sort(key=lambda stop: _had_acted(stop, at_ns))
+    left = []
+    for stop in mine:
+        quantity = _left_at(at_ns, stop, cover, lookup, fills_of)
+        spoken_for = told.spoken_for_of(stop) if _had_acted(stop, at_ns) else NOTHING
+        left += [_Left(stop.entry_key, quantity, min(spoken_for, quantity))]
     (part,) = cover.parts.among([key])
     _share_out(order, part.leaving, mine[0], left, cover)
 
@@ -61,9 +78,15 @@ def _share_out(
     exit_: NamedOrder,
     quantity: Decimal,
     of: Stop,
-    left: Mapping[OrderKey, Decimal],
+    left: Sequence[_Left],
     cover: StopCover,
 ) -> None:
     place = exit_.strategy_id, exit_.symbol
     there = EXACT.subtract(cover.parts.held(place, of.side), cover.protects(place))
-    cover.shares.claimed(exit_.order_key, place, quantity, there, left)
+    first = [(one.entry, EXACT.subtract(one.quantity, one.spoken_for)) for one in left]
+    last = [(one.entry, one.spoken_for) for one in left]
+    cover.shares.claimed(exit_.order_key, place, quantity, there, (*first, *last))
+
+
+def _had_acted(stop: Stop, at_ns: int) -> bool:
+    return has_acted(stop) and stop.acted_at_ns < at_ns

@@ -10,7 +10,7 @@ from decisions.stop_cover import StopCover
 from decisions.stop_exits import KnownOrder, Orders, Told, leaves
 from decisions.stop_rows import StopRows, has_acted
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey
+from messages.ids import OrderKey, StrategySymbol
 from messages.orders import OrderIntent
 from messages.stops import Stop
 
@@ -66,10 +66,15 @@ class StopTold:
         """
         if intent.order_key in self._rows.entry_of:
             return NOTHING
-        mine = filter(has_acted, self._rows.at((intent.strategy_id, intent.symbol)))
-        return sum(map(self._spoken_for, mine), start=NOTHING)
+        return self.spoken_for_at((intent.strategy_id, intent.symbol))
 
-    def _spoken_for(self, stop: Stop) -> Decimal:
+    def spoken_for_at(self, place: StrategySymbol) -> Decimal:
+        """Give that of all stops of a position."""
+        mine = filter(has_acted, self._rows.at(place))
+        return sum(map(self.spoken_for_of, mine), start=NOTHING)
+
+    def spoken_for_of(self, stop: Stop) -> Decimal:
+        """Give that of one stop."""
         told = self._left_over.get(stop.entry_key, NOTHING)
         for part in self._cover.parts.among(stop.exits):
             told = EXACT.add(

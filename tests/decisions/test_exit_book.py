@@ -62,6 +62,17 @@ def claimed(book: ExitBook, part: OrderIntent) -> None:
     book.claimed(part, Decimal(0), None)
 
 
+def stopped(
+    book: ExitBook,
+    part: OrderIntent,
+    before: Before,
+    still: str,
+    untold: str,
+    spoken_for: str = "0",
+) -> None:
+    book.stopped(part, before, Decimal(still), Decimal(untold), Decimal(spoken_for))
+
+
 def due(book: ExitBook, **grid: Any) -> list[OrderIntent]:
     grids = {BTC: Instrument(symbol=BTC, **grid)} if grid else {}
     return list(book.due(grids, {}, NOW))
@@ -196,11 +207,11 @@ def test_what_a_stop_sells_of_what_failed_is_told_no_more() -> None:
     book = ExitBook()
     book.refused(OUT, Refusal(code="halted", text="a person"))
 
-    book.stopped(OUT, None, Decimal("0.4"), Decimal("0.6"))
+    book.stopped(OUT, None, Decimal("0.4"), Decimal("0.6"), Decimal(0))
 
     ((_, told),) = book.failed.still_held(lambda *_: Decimal(2), lambda _: False)
     assert told.quantity == Decimal("0.4")
-    book.stopped(OUT, None, Decimal(0), Decimal("0.4"))
+    book.stopped(OUT, None, Decimal(0), Decimal("0.4"), Decimal(0))
     assert book.failed.short == {}
 
 
@@ -260,7 +271,7 @@ def test_what_a_stop_takes_of_it_does_not_follow_and_is_told_to_nobody() -> None
     )
     assert [one.quantity for one in book.unfinished().following] == [Decimal("0.6")]
 
-    book.stopped(stops, Before(free=Decimal("0.6"), entering={}), Decimal(0), Decimal("0.6"))
+    stopped(book, stops, Before(free=Decimal("0.6"), entering={}), "0", "0.6")
     assert book.unfinished().following == ()
     book.moved(Order(OUT.order_key, S.FILLED, Decimal("0.4"), quantity=Decimal("0.4")))
 
@@ -280,10 +291,33 @@ def test_what_a_stop_leaves_in_parts_does_not_follow_from_the_first_of_them_on()
         for name, much in (("5", "0.2"), ("6", "0.3"))
     )
 
-    book.stopped(part, Before(free=Decimal("0.6"), entering={}), Decimal("0.4"), Decimal("0.5"))
+    stopped(book, part, Before(free=Decimal("0.6"), entering={}), "0.4", "0.5")
     assert [one.quantity for one in book.unfinished().following] == [Decimal("0.1")]
-    book.stopped(rest, Before(free=Decimal("3.4"), entering={}), Decimal("3.1"), Decimal(0))
+    stopped(book, rest, Before(free=Decimal("3.4"), entering={}), "3.1", "0", "0.3")
 
     assert [one.quantity for one in book.unfinished().following] == [Decimal("0.1")]
     book.moved(Order(OUT.order_key, S.FILLED, Decimal("0.4"), quantity=Decimal("0.4")))
     assert sizes(due(book)) == ["0.1"]
+
+
+def test_what_a_stop_is_yet_to_leave_is_not_there_once_another_has_acted() -> None:
+    """The first had told of it, and it stood in no order: it was sold by the exit, too."""
+    book, part = ExitBook(), Decimal("0.4")
+    book.claimed(
+        msgspec.structs.replace(OUT, quantity=part, leaves=part),
+        Decimal("1.1"),
+        Before(free=Decimal("0.9"), entering={ENTRY: Decimal("0.6")}),
+    )
+    first, second = (
+        msgspec.structs.replace(
+            OUT, order_key=OrderKey(name), quantity=Decimal(much), leaves=Decimal(much)
+        )
+        for name, much in (("5", "0.2"), ("6", "0.5"))
+    )
+    is_open = {ENTRY: Decimal("0.6")}
+    stopped(book, first, Before(free=Decimal(1), entering=is_open), "1.4", "0.5")
+    stopped(book, second, Before(free=Decimal("0.8"), entering=is_open), "0.9", "0.5", "0.3")
+    book.moved(entry("1", S.FILLED))
+    book.moved(Order(OUT.order_key, S.FILLED, part, quantity=part))
+
+    assert sizes(due(book)) == ["0.6"]

@@ -264,3 +264,20 @@ def test_what_was_told_with_one_exit_of_a_stop_is_not_told_with_the_next() -> No
     (again,) = look(book, 100)
 
     assert (again.quantity, book.told.untold(again)) == (Decimal("0.6"), Decimal(0))
+
+
+def test_what_its_strategy_counts_as_left_already_an_exit_leaves_last_of_all() -> None:
+    """It left that first, for it was older, and another stop sold what was bought later."""
+    book = entered()
+    (failed,) = look(book, 3)
+    book.told.take_position_change(failed)
+    book.moved_to(failed.order_key, ZERO, OrderState.REJECTED, ())
+    buy(book, order(5, Side.BUY, WHOLE, protection=OWN_STOP))
+    assert [*book.look(trade(6, "49"), ENTRY.ts_created_ns, may_send=False)] == []
+
+    book.claimed(leave(7))
+
+    assert [one.entry_key for one in book.stops.values() if book.cover.due(one)] == [
+        ENTRY.order_key
+    ]
+    assert book.told.spoken_for(leave(8)) == WHOLE
