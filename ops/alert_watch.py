@@ -17,7 +17,7 @@ import msgspec
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
 from messages.errors import ConfigError
-from messages.exit_codes import EXIT_FAILED, EXIT_OK, IN_ORDER
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_S, TimestampNs
 from ops.alert_addresses import addresses, shown
 from ops.alert_outbox import Outbox, Post, close_all
@@ -26,6 +26,7 @@ from ops.alerts import CLOSE_S, fact_of
 from ops.config_alerts import URLS_ENV
 from ops.health import HealthOptions, look
 from ops.health_text import duration
+from ops.left_behind import ended_in_order
 from ops.run_files import typed
 from ops.run_state import last_config
 
@@ -145,7 +146,7 @@ def conditions(seen: Mapping[str, Any], now_ns: int, stale_after_s: float) -> li
         return []
     if not seen.get("gone"):
         return [_wrong(f"the process does not answer: {why}")] if is_late else []
-    return [] if _ended_in_order(seen) else [_wrong(why)]
+    return [] if ended_in_order(seen) else [_wrong(why)]
 
 
 def recovered(seen: Mapping[str, Any]) -> str:
@@ -155,14 +156,9 @@ def recovered(seen: Mapping[str, Any]) -> str:
     why = seen.get("why")
     if "actors" not in seen:
         return f"It can't be looked at any more: {why}"
-    if seen.get("gone") and _ended_in_order(seen):
+    if seen.get("gone") and ended_in_order(seen):
         return f"It has ended in order: {why}"
     return f"Its status.json is written again; it does not answer yet: {why}"
-
-
-def _ended_in_order(seen: Mapping[str, Any]) -> bool:
-    ended = seen.get("ended")
-    return isinstance(ended, Mapping) and ended.get("exit_code") in IN_ORDER
 
 
 def _wrong(why: str) -> Condition:

@@ -43,7 +43,7 @@ def is_worth_seeing(last: Snapshot) -> bool:
     """Whether the last page is shown: of a run that ended in order only a halt is."""
     if not isinstance(last.get("actors"), list):
         return False
-    return not _ended_well(last) or (bool(last.get("gone")) and _is_halted(last))
+    return not ended_in_order(last) or (bool(last.get("gone")) and _is_halted(last))
 
 
 def last_page(last: Snapshot, *, colour: bool) -> str:
@@ -94,7 +94,7 @@ def _obituary(last: Snapshot) -> str:
     if not isinstance(ended, Mapping):
         seen = _when(last.get("captured_at_ns"))
         return f"process {pid} ({name}) was killed: last seen {seen}, and it said no goodbye"
-    how = "ended in order" if _ended_well(last) else "ended by itself"
+    how = "ended in order" if ended_in_order(last) else "ended by itself"
     reason, code = ended.get("reason"), ended.get("exit_code")
     return f"process {pid} ({name}) {how} {_when(ended.get('at_ns'))}: {reason} (exit code {code})"
 
@@ -118,7 +118,8 @@ def _is_halted(last: Snapshot) -> bool:
     return isinstance(halt, Mapping) and halt.get("on_disk") is True
 
 
-def _ended_well(last: Snapshot) -> bool:
+def ended_in_order(last: Mapping[str, Any]) -> bool:
+    """Whether it left word of an end that nothing speaks against."""
     ended = last.get("ended")
     return isinstance(ended, Mapping) and ended.get("exit_code") in IN_ORDER
 
