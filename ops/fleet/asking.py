@@ -219,7 +219,7 @@ def _row(kept: Kept) -> dict[str, Any]:
     spec = msgspec.json.decode(kept.spec, type=BotSpec)
     memory = msgspec.json.decode(kept.memory, type=BotMemory)
     process = BotProcess(spec)
-    pid = process.adopt()
+    pid = process.see()
     usage = process.usage()
     return {
         "bot": kept.bot,
@@ -240,7 +240,7 @@ def _seen(kept: Kept) -> Seen:
     spec = msgspec.json.decode(kept.spec, type=BotSpec)
     memory = msgspec.json.decode(kept.memory, type=BotMemory)
     how = None if kept.exit_code is None else ending(kept.exit_code)
-    return seen_of(kept.bot, spec.run_dir, memory, BotProcess(spec).adopt(), how)
+    return seen_of(kept.bot, spec.run_dir, memory, BotProcess(spec).see(), how)
 
 
 def _print_table(rows: list[dict[str, Any]], orchestrator: psutil.Process | None) -> None:

@@ -71,6 +71,12 @@ class BotProcess:
         """Take over the process that runs in its directory, if one does, and give its pid."""
         return self.pid if self._process is not None else self._found()
 
+    def see(self) -> int | None:
+        """Give the pid of who runs in its directory, and leave that one as it is."""
+        if self._process is None:
+            self._process = holder(Path(self.spec.run_dir) / LOCK)
+        return self.pid
+
     def take_up(self, process: psutil.Process) -> None:
         """Take over a process that `starting` has found."""
         self._process = process

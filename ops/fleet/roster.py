@@ -67,11 +67,19 @@ class Bot:
 
     def pid_seen(self) -> int | None:
         """Give its process; while it is to be off, who runs in its directory all the same."""
-        if self.is_on or self.memory.phase is Phase.WAITING or self.process.pid:
+        if self._is_to_run or self.process.pid:
             return self.process.pid
-        if pid := self.process.adopt():
+        if pid := self.process.see():
             self.eyes.begin(is_new=False)
         return pid
+
+    def find(self) -> int | None:
+        """Give who runs in its directory: its own, with its limits, or another, left as it is."""
+        return self.process.adopt() if self._is_to_run else self.process.see()
+
+    @property
+    def _is_to_run(self) -> bool:
+        return self.is_on or self.memory.phase is Phase.WAITING
 
     @property
     def is_on(self) -> bool:
@@ -122,7 +130,7 @@ class Roster:
 
     def _find(self, now_ns: int) -> None:
         """Take over what runs of the bots: by its lock, or, before it has that, by its command."""
-        lost = [bot for bot in self._by_place() if not bot.process.adopt()]
+        lost = [bot for bot in self._by_place() if not bot.find()]
         begun = starting(bot.spec for bot in lost)
         for name, bot in self.bots.items():
             if name in begun:

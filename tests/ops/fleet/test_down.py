@@ -2,19 +2,25 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from decisions.fleet_bot import Phase
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
-from ops.fleet.asking import ask
+from ops.fleet.asking import ask, ps
 from ops.fleet.config import BotSpec
 from persistence.fleet import FleetStateUnavailable
 from tests.ops.fleet.fleets import Said, fleet_file, left_by_a_kill, open_fleet, running, until
-from tests.ops.fleet.stubs import stub
+from tests.ops.fleet.stubs import Stub, stub
 
 
 def down(path: Path, timeout_s: float = 30.0) -> int:
     return ask(path, "down", "", timeout_s, as_json=False)
+
+
+def files_of(process: Stub) -> int:
+    """Give how many files it may open."""
+    return psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE)[0]
 
 
 def test_without_an_orchestrator_it_is_over_when_its_time_is(
@@ -58,6 +64,27 @@ def test_a_bot_that_a_person_has_started_is_left_alone_and_named(
             )
             assert by_hand.process.poll() is None
         assert starts == []
+
+
+def test_who_is_left_alone_keeps_the_limits_of_whoever_started_it(
+    tmp_path: Path, starts: list[BotSpec]
+) -> None:
+    """The kernel may end a process for a bound that its person has not set."""
+    path, run_dir = fleet_file(tmp_path, "one open_files = 200"), tmp_path / "runs" / "one"
+    with stub(run_dir) as bot, open_fleet(path) as orchestrator:
+        running(orchestrator, "one", bot)
+        assert files_of(bot) == 200
+        orchestrator._store.ask("drain", "one", 1)
+        until(orchestrator, "one", Phase.STOPPED)
+    with stub(run_dir) as by_hand:
+        before = files_of(by_hand)
+        ps(path, as_json=True)
+        for _ in range(2):
+            with open_fleet(path) as orchestrator:
+                orchestrator.step()
+                assert orchestrator.seen[0].pid == by_hand.pid
+        assert files_of(by_hand) == before
+    assert starts == []
 
 
 def test_it_is_not_over_before_it_is_written_down(
