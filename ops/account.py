@@ -40,9 +40,13 @@ def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
     if accept is not None and not accept.strip():
         raise ConfigError(['--accept: say why, such as --accept "deposit of 500 USDT"'])
     try:
-        if accept is not None:
-            return _accept(run_dir, accept.strip(), as_json=as_json)
         found = ask(run_dir / CONTROL_SOCKET, "account", timeout_s=_ANSWER_S)
+        if "error" in found:
+            said = f"the process of {run_dir} tells of no account: {one_line(found['error'])}"
+            sys.stderr.write(f"watchkeeper: {said}\n")
+            return EXIT_FAILED
+        if accept is not None:
+            return _accept(run_dir, accept.strip(), found, as_json=as_json)
     except NoAnswer as problem:
         if accept is not None:
             said = f"{problem} in {run_dir}: start the run, then accept"
@@ -78,10 +82,9 @@ def _dated(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "age_s": round(age_s, 3), "stale": age_s > limit_s}
 
 
-def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
-    """Tell the process, and wait until its next reading has become the baseline."""
-    socket = run_dir / CONTROL_SOCKET
-    before = ask(socket, "account", timeout_s=_ANSWER_S).get("baseline_at_ns")
+def _accept(run_dir: Path, why: str, found: dict[str, Any], *, as_json: bool) -> int:
+    """Tell the process, and wait until a reading after the one `found` is the baseline."""
+    socket, before = run_dir / CONTROL_SOCKET, found.get("baseline_at_ns")
     if not ask(socket, "account_accept", timeout_s=_ANSWER_S, reason=why).get("told"):
         sys.stderr.write("watchkeeper: nobody takes it: the executor has ended; see health\n")
         return EXIT_FAILED

@@ -17,6 +17,7 @@ import cli
 from decisions.account import Flows, begin
 from messages.ids import NS_PER_S, TimestampNs
 from messages.values import OrderState
+from ops.control import ControlServer
 from ops.run_files import CONTROL_SOCKET
 from tests.cli.runs import ROOT, book, command, fill
 from tests.waiting import until
@@ -129,6 +130,22 @@ def test_amounts_are_told_without_exponents_and_zeros_at_the_end(
     assert "E-" not in capsys.readouterr().out
     assert btc.split() == ["BTC", "10", "0", "10", "-", "-"]
     assert usdt.split() == ["USDT", "0.00000001", "0", "0.00000001", "-", "-"]
+
+
+@pytest.mark.parametrize("more", [(), ("--accept", "a deposit")])
+def test_a_process_that_has_no_account_to_tell_of_says_what_it_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    """A publisher: an empty line was all, and that its executor has ended."""
+    with ControlServer(tmp_path / CONTROL_SOCKET, {"health": lambda _: {}}):
+        assert cli.main(["account", str(tmp_path), *more]) == 1
+
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (
+        "",
+        f"watchkeeper: the process of {tmp_path} tells of no account: unknown command; known:"
+        " health, ping, stacks\n",
+    )
 
 
 def test_nothing_is_accepted_without_a_process(
