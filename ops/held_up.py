@@ -17,7 +17,8 @@ PATIENCE_S = 3.0
 def end_in_time(code: int) -> None:
     """See to it that the process ends with this code, also where a thread does not end."""
     if any(not thread.daemon for thread in _others()):
-        threading.Thread(target=_leave, args=(code,), daemon=True).start()
+        with suppress(RuntimeError):  # no more threads can be started: it is over when those are
+            threading.Thread(target=_leave, args=(code,), daemon=True).start()
 
 
 def _others() -> list[threading.Thread]:

@@ -1,11 +1,12 @@
 """A thread that a strategy has started, and that does not end, keeps no command from ending."""
 
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from ops.held_up import PATIENCE_S
+from ops.held_up import PATIENCE_S, end_in_time
 from tests.cli.backtesting import DECIDES_NOTHING, MINE
 from tests.cli.runs import command
 
@@ -58,3 +59,22 @@ def test_one_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
     done = command("check", config_with(tmp_path, init=ENDS))
 
     assert (done.returncode, "left behind" in done.stderr) == (0, False)
+
+
+def test_a_machine_that_starts_no_more_threads_leaves_the_exit_code_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a command had said of that, and its code, went under in a traceback."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    over = threading.Event()
+    poller = threading.Thread(target=over.wait)
+    poller.start()
+    try:
+        monkeypatch.setattr(threading.Thread, "start", refused)
+        end_in_time(2)
+    finally:
+        over.set()
+        poller.join()
