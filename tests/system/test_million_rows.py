@@ -97,7 +97,7 @@ def document(folder: Path) -> dict[str, object]:
 def test_a_million_rows_give_the_crossovers_orders_and_take_no_more_memory(
     recorded: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     recordings = recorded / "candles_1m" / "bitfinex"
     if not all((recordings / name).exists() for name in FILES.values()):
         pytest.skip(f"the recordings of a million rows are not at hand ({recordings})")
