@@ -29,6 +29,7 @@ from tests.actors.exit_path import answer_of, answer_one, leave, path, sold, wit
 from tests.actors.live_feed.desk import Line
 from tests.actors.order_path import BTC, OrderPath, key_of
 from tests.actors.stopped_path import AGE_NS, Stopped
+from tests.waiting import until
 
 
 class Slow(OrderPath):
@@ -244,6 +245,15 @@ def test_an_executor_that_comes_back_with_an_old_answer_takes_nothing_from_its_s
     assert sum(Decimal(quantity) for quantity, _ in sold(desk)) == 1
 
 
+def test_who_is_given_up_writes_nothing_though_nobody_has_taken_over_yet(tmp_path: Path) -> None:
+    desk = path(tmp_path, open_ledger=lambda: Asked(tmp_path / "ledger.db"))
+    Asked.about, Asked.meanwhile = [key_of(0)], [lambda: desk.runtime.fence(desk.cell)]
+
+    desk.tell(desk.intent(0))
+
+    assert (desk.orders(), desk.sends(0)) == ({}, 0)
+
+
 def test_a_feed_that_comes_back_from_a_slow_connection_leaves_its_successors_open() -> None:
     """It closed that, and no event came any more: nothing restarts what ended by our own hand."""
     runtime, lines, gate = ThreadRuntime(), list[Line](), threading.Event()
@@ -268,9 +278,7 @@ def test_a_feed_that_comes_back_from_a_slow_connection_leaves_its_successors_ope
     late = cell.zombies
     runtime.start(cell)
     gate.set()
-    patience = threading.Event()
-    while any(one.runs_on for one in late):
-        patience.wait(0.01)
+    until(lambda: not any(one.runs_on for one in late))
 
     assert not lines[1].closed
     runtime.stop(cell, NS_PER_S)

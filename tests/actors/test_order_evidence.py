@@ -70,6 +70,16 @@ def test_a_failed_send_that_is_told_twice_is_not_the_failure_of_the_next(desk: O
     assert desk.order(1).state is S.SENT
 
 
+def test_an_order_that_the_same_breath_shows_is_not_given_up_for_its_age(tmp_path: Path) -> None:
+    desk = OrderPath(tmp_path, max_decision_age_ns=NS_PER_S).start()
+    desk.tell(desk.intent(0)).after(5)
+
+    desk.tell(desk.submitted(0, S.NOT_SENT), desk.report(0, S.ACCEPTED))
+
+    assert (desk.order(0).state, desk.sends(0)) == (S.ACCEPTED, 1)
+    assert desk.cell.last_error == ""
+
+
 def test_a_void_answer_is_asked_for_again(desk: OrderPath) -> None:
     desk.tell(desk.intent(1)).start()
     (question,) = desk.gateway.asked

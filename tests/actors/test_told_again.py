@@ -4,11 +4,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from decisions.order_keys import order_key
 from decisions.risk import RiskLimits
 from messages.orders import OrderIntent, OrderUpdate
 from messages.values import OrderState as S
+from tests.actors.changing import Dying
 from tests.actors.order_path import OrderPath
 
 
@@ -79,3 +81,18 @@ def test_what_the_venue_says_twice_in_one_breath_is_told_once(tmp_path: Path) ->
     desk.tell(filled, filled)
 
     assert heard(desk) == [(S.FILLED, True)]
+
+
+def test_a_refusal_that_its_executor_did_not_live_to_tell_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dying, "commits", 0)
+    monkeypatch.setattr(Dying, "dies", (1, True))
+    path, limits = tmp_path / "ledger.db", RiskLimits(max_order_notional=Decimal(1))
+    desk = OrderPath(tmp_path, limits=limits, open_ledger=lambda: Dying(path)).start()
+    desk.tell(desk.intent(0))
+
+    desk.start()
+
+    assert desk.order(0).state is S.REFUSED
+    assert heard(desk) == [(S.REFUSED, True)]
