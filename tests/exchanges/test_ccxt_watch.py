@@ -19,6 +19,7 @@ from messages.ids import Symbol
 from messages.orders import OrderReport
 from messages.values import OrderState, Side
 from tests.exchanges.live import BTC, Desk, desk, find, free
+from tests.waiting import until
 
 QUICK = StreamSettings(compare_every_ms=150, grace_ms=300, backoff_ms=20, connect_ms=5_000)
 LAZY = StreamSettings(compare_every_ms=60_000, backoff_ms=20, connect_ms=5_000)
@@ -211,9 +212,7 @@ def test_a_quiet_stream_is_not_taken_for_a_stalled_one(
     watcher.until_state("wk1", OrderState.ACCEPTED)
     before = len(run.exchange.requests(operation="open_orders"))
 
-    wait = threading.Event()
-    while len(run.exchange.requests(operation="open_orders")) < before + 4:
-        wait.wait(0.05)
+    until(lambda: len(run.exchange.requests(operation="open_orders")) >= before + 4)
 
     assert StreamPhase.STALE not in watcher.phases()
 

@@ -16,6 +16,7 @@ from ops.control import ControlServer
 from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.wiring import build
+from tests.waiting import until
 
 
 @pytest.mark.slow
@@ -28,10 +29,8 @@ def test_health_answers_while_every_actor_hangs(tmp_path: Path) -> None:
         assert not runtime.start(system.root).problem
         for path in runtime.cells:
             runtime.address(path).tell(InjectHang(reason="test"))
-        until_all_hang = threading.Event()
-        while not all(type(c.handling) is InjectHang for c in runtime.cells.values()):
-            until_all_hang.wait(0.01)
-        until_all_hang.wait(1.1)
+        until(lambda: all(type(c.handling) is InjectHang for c in runtime.cells.values()))
+        threading.Event().wait(1.1)
         snapshots = Snapshots(system, config)
 
         with ControlServer(tmp_path / "run/control.sock", {"health": lambda _: snapshots.take()}):

@@ -30,6 +30,7 @@ from ops.live_venue import LiveVenue
 from ops.run_dir import RunDir
 from ops.wiring import System, build
 from persistence.ledger import LedgerEntry, read_orders
+from tests.waiting import until
 
 SECRETS = ("apiKey", "secret", "timeout")
 
@@ -182,10 +183,7 @@ def test_a_stream_that_fails_for_good_is_shown_and_orders_go_on(
     told: list[str] = []
 
     def listen(system: System) -> None:
-        deadline = threading.Event()
-        while not system.executor.cell.problem and not deadline.wait(0.01):
-            pass
-        told.append(system.executor.cell.problem)
+        told.append(until(lambda: system.executor.cell.problem))
 
     with running_exchange(seed=3, speed=0) as run:
         config = demo_of(tmp_path / "run", 400)

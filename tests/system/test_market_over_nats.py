@@ -22,6 +22,7 @@ from tests.exchanges.nats_server import NatsServer, binary, nats_server
 from tests.system.bots import Bot
 from tests.system.bus_publisher import publish, publisher
 from tests.system.conftest import STRESS, orders_at_venue, run_to_end
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,9 +162,7 @@ def test_a_publisher_that_begins_again_loses_and_doubles_nothing(
     with publisher(paced, server.url, tmp_path / "p") as first:
         follower = threading.Thread(target=follow)
         follower.start()
-        pause = threading.Event()
-        while first.kept.summary().get("published", 0) < BARS // 2:
-            pause.wait(0.005)
+        until(lambda: first.kept.summary().get("published", 0) >= BARS // 2)
     before = first.kept.summary()["published"]  # with what it still stored when it was stopped
     fast = msgspec.structs.replace(paced, feed=msgspec.structs.replace(paced.feed, speed=0.0))
     with publisher(fast, server.url, tmp_path / "p") as second:

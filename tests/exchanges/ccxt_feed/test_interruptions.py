@@ -1,6 +1,5 @@
 """A feed whose streams break or fall silent loses nothing, and says what it does."""
 
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests.exchanges.feed_run import (
     public_config,
 )
 from tests.exchanges.live import BTC
+from tests.waiting import until
 
 ETH = Symbol("ETH/USDT")
 
@@ -103,9 +103,7 @@ def test_a_quiet_market_is_not_taken_for_a_stalled_stream(still: RunningExchange
         feed.start().until_phase(FeedPhase.LIVE)
         before = len(still.exchange.requests(operation="klines"))
 
-        wait = threading.Event()
-        while len(still.exchange.requests(operation="klines")) < before + 4:
-            wait.wait(0.05)
+        until(lambda: len(still.exchange.requests(operation="klines")) >= before + 4)
 
         assert FeedPhase.STALE not in feed.phases()
 

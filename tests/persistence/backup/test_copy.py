@@ -28,6 +28,7 @@ from persistence.database import open_for_reading
 from persistence.ledger import SqliteLedger, read_orders
 from tests.persistence.backup.copies import NOW, halt, halted, noted
 from tests.persistence.conftest import T0, ChildStarter, make_claim, make_step
+from tests.waiting import until
 
 
 def test_a_copy_is_one_private_file_with_everything_in_it_and_is_halted(
@@ -91,9 +92,8 @@ def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        pause, sizes = threading.Event(), []
-        while not (written or problems):
-            pause.wait(0.01)
+        sizes = []
+        until(lambda: written or problems)
         for number in range(10):
             copy = tmp_path / f"copy{number}"
             mark = back_up(path, copy, NOW, halt)
@@ -101,10 +101,8 @@ def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
             assert mark.orders == len(orders)
             assert {one.state for one in orders[:-1]} <= {OrderState.SENT}
             sizes.append(len(orders))
-        for _ in range(3_000):  # an order that the last copy has may still be under way
-            if written > sizes[-1] or problems:
-                break
-            pause.wait(0.01)
+        # An order that the last copy has may still be under way.
+        until(lambda: written > sizes[-1] or problems)
     finally:
         over.set()
         writer.join(30)
