@@ -101,6 +101,7 @@ def test_an_order_that_the_stream_shows_is_not_sent_again(desk: OrderPath) -> No
 
     assert desk.sends(1) == 1
     assert desk.order(1).state is S.ACCEPTED
+    assert desk.cell.last_error == ""
 
 
 def test_a_venue_that_is_away_is_asked_seldom_and_one_that_answers_often_again(
