@@ -10,10 +10,10 @@ from messages.ids import NS_PER_MS, NS_PER_S
 
 _AWAY = (
     "it is refused its start (exit 2), which it was not before: its exchange, bus or database may"
-    " be away; watchkeeper orchestrate logs says why"
+    " be away; watchkeeper orchestrate logs FLEET BOT says why"
 )
 _NEVER_AGAIN = {
-    EXIT_USAGE: "it refused to start (exit 2): watchkeeper orchestrate logs says why",
+    EXIT_USAGE: "it refused to start (exit 2): watchkeeper orchestrate logs FLEET BOT says why",
     EXIT_TAKEN_OVER: "another process has taken its account over (exit 75)",
 }
 
