@@ -21,7 +21,7 @@ from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
 from tests.actors.exit_path import Failing
 from tests.actors.hand_runtime import DRIVEN, Driven, HandRuntime
-from tests.actors.order_path import OrderPath, close_all
+from tests.actors.order_path import OrderPath, close_all, mistakes
 from tests.actors.support import Lines, Script, World
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
@@ -34,6 +34,13 @@ def _nobody_is_left() -> Iterator[None]:
     close_all()
     for ref in pykka.ActorRegistry.get_all():
         pykka.ActorRegistry.unregister(ref)
+
+
+@pytest.fixture(autouse=True)
+def _no_mistake_passes_for_caution() -> Iterator[None]:
+    """An executor that has crashed sends nothing and changes nothing, as many a test wants it."""
+    yield
+    assert mistakes() == []
 
 
 @pytest.fixture(autouse=True)

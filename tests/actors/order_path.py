@@ -1,5 +1,6 @@
 """An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import nullcontext
 from decimal import Decimal
@@ -39,6 +40,29 @@ OPENED: list[Any] = []
 
 RUNNING: list[HandRuntime] = []
 """Threads that a test has begun; ended after it."""
+
+
+MADE: deque["OrderPath"] = deque(maxlen=256)
+"""Those of this test, the last ones of a machine's: what brought an executor down is looked at."""
+
+PLANTED = (
+    "ActorCrashed",
+    "ActorUnavailable",
+    "LedgerConflict",
+    "LedgerFenced",
+    "LedgerLost",
+    "LedgerUnavailable",
+    "RuntimeError",
+    "VenueFailed",
+)
+"""What tests have an executor meet; any other error is a mistake of ours."""
+
+
+def mistakes() -> list[str]:
+    """Give what has brought executors down and no test has planted; forget about them."""
+    errors = [path.cell.last_error for path in MADE if path.cell.last_error]
+    MADE.clear()
+    return [error for error in errors if error.partition(":")[0] not in PLANTED]
 
 
 def close_all() -> None:
@@ -127,6 +151,7 @@ class OrderPath:
         self.runtime: Driven = DRIVEN[self.runs_on](start_ns=start_ns, ttl_enforced=False)
         if isinstance(self.runtime, HandRuntime):
             RUNNING.append(self.runtime)
+        MADE.append(self)
         self.path = folder / "ledger.db"
         self.address = self.runtime.address("executor")
         self.gateway: HandGateway = make_gateway(self.address, self.runtime.clock.utc_ns)

@@ -38,7 +38,7 @@ class Venue:
 
     def __init__(self) -> None:
         self.meanwhile: Callable[[], object] = lambda: None
-        self.left = 0
+        self.left = self.canceled = 0
 
     def follow(self, *_: Any) -> None:
         """Nothing ever changes."""
@@ -52,6 +52,9 @@ class Venue:
         fence()
         self.left += 1
         raise NotSent("it left")
+
+    async def cancel(self, *_: Any) -> None:
+        self.canceled += 1
 
 
 class Told:
@@ -133,6 +136,15 @@ def test_nor_one_of_a_process_that_may_not_trade_the_account(scene: Scene) -> No
     scene.may_trade = "the lease ended"
 
     assert (scene.send(), scene.venue.left) == ("the lease ended", 0)
+
+
+def test_a_cancel_of_a_replaced_executor_is_dropped(scene: Scene) -> None:
+    scene.gateway.take_over(Epoch(2))
+
+    scene.gateway.cancel(Epoch(1), OrderKey("k"), ORDER)
+
+    assert scene.gateway.flush(int(LIMIT_S * NS_PER_S))
+    assert (scene.venue.canceled, scene.told.reasons) == (0, [])
 
 
 def test_a_played_venue_takes_no_late_one_either() -> None:

@@ -77,7 +77,6 @@ def test_an_order_that_the_same_breath_shows_is_not_given_up_for_its_age(tmp_pat
     desk.tell(desk.submitted(0, S.NOT_SENT), desk.report(0, S.ACCEPTED))
 
     assert (desk.order(0).state, desk.sends(0)) == (S.ACCEPTED, 1)
-    assert desk.cell.last_error == ""
 
 
 def test_a_void_answer_is_asked_for_again(desk: OrderPath) -> None:
@@ -101,7 +100,6 @@ def test_an_order_that_the_stream_shows_is_not_sent_again(desk: OrderPath) -> No
 
     assert desk.sends(1) == 1
     assert desk.order(1).state is S.ACCEPTED
-    assert desk.cell.last_error == ""
 
 
 def test_a_venue_that_is_away_is_asked_seldom_and_one_that_answers_often_again(
@@ -185,7 +183,6 @@ def test_a_partial_fill_that_fills_nothing_more_harms_nobody(desk: OrderPath) ->
 
     desk.tell(desk.report(1, S.PARTIALLY_FILLED, "0"))
 
-    assert desk.cell.last_error == ""
     assert desk.order(1).state is S.ACCEPTED
 
 
@@ -232,7 +229,6 @@ def test_an_order_thought_unsent_that_is_found_partly_filled_is_recorded_so(
     found = desk.report(1, S.PARTIALLY_FILLED, "0.4")
     desk.tell(desk.answer(desk.gateway.asked[-1], found))
 
-    assert desk.cell.last_error == ""
     assert desk.order(1).state is S.PARTIALLY_FILLED
 
 

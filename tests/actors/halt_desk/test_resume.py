@@ -246,3 +246,23 @@ def test_a_persons_halt_on_top_of_a_failed_venue_cancels(tmp_path: Path) -> None
 
     assert desk.order(1).state is S.CANCELED
     assert state_of(desk) == PROVED
+
+
+def test_a_cause_that_could_not_be_read_at_first_is_not_written_over(tmp_path: Path) -> None:
+    unread: list[str] = []
+
+    class Unread(SqliteLedger):
+        def halt_reason(self) -> str | None:
+            if unread:
+                raise LedgerUnavailable(unread.pop())
+            return super().halt_reason()
+
+    desk = OrderPath(tmp_path, open_ledger=lambda: Unread(tmp_path / "ledger.db")).start()
+    desk.tell(HALT)
+    unread.append("a bad sector")
+
+    desk.start().after(10)
+
+    assert unread == []
+    with closing(SqliteLedger(desk.path)) as ledger:
+        assert HALT.reason in (ledger.halt_reason() or "")
