@@ -53,6 +53,13 @@ def test_a_local_class_is_no_proof_when_nobody_counted_requests(error: str) -> N
     assert judge_placement(seen(error, requests=None)).knowledge is UNKNOWN
 
 
+@pytest.mark.parametrize("code", ["408000", "513", "603"])
+def test_what_says_try_again_later_is_no_refusal_though_ccxt_calls_it_one(code: str) -> None:
+    """KuCoin's timeout and MEXC's: the order may be there all the same."""
+    assert judge_placement(seen("BadRequest", 400, code)).knowledge is UNKNOWN
+    assert judge_placement(seen("BadRequest", 400, "1")).knowledge is REJECTED
+
+
 @pytest.mark.parametrize("error", sorted(REFUSALS))
 @pytest.mark.parametrize("status", [None, 200, 302, 500, 503, 408])
 def test_a_refusal_needs_a_4xx(error: str, status: int | None) -> None:
