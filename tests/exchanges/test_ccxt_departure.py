@@ -1,10 +1,19 @@
 """Whether a signed order still leaves, at the last moment."""
 
+import asyncio
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from exchanges.ccxt_call import current_call
 from exchanges.ccxt_departure import Departure, Fenced
-from exchanges.protocol import SEND_WITHIN_MS
-from messages.ids import NS_PER_MS
+from exchanges.ccxt_placing import Placing
+from exchanges.protocol import SEND_WITHIN_MS, NewOrder
+from messages.errors import NotSent
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
+from messages.values import OrderType, Side, TimeInForce
 
 
 class Clocks:
@@ -56,3 +65,35 @@ def test_what_waited_too_long_does_not_leave() -> None:
 
     with pytest.raises(Fenced, match="too long to be sent"):
         clocks.departure.leave()
+
+
+def test_an_order_that_does_not_leave_gives_back_what_it_took_of_the_rate() -> None:
+    given_back: list[float] = []
+
+    class Client:
+        async def create_order(self, *_: object) -> None:
+            call = current_call()
+            assert call is not None
+            call.cost_ms = 7
+            raise Fenced("the lease ended")
+
+    nobody: Any = None
+    budget: Any = SimpleNamespace(give_back=given_back.append)
+    placing = Placing(
+        Client(), nobody, budget, nobody, nobody, nobody, nobody, utc_ns=int, monotonic_ns=int
+    )
+    order = NewOrder(
+        client_order_id=ClientOrderId("wk1"),
+        symbol=Symbol("BTC/USDT"),
+        side=Side.BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=Decimal(1),
+        limit_price=None,
+        decided_at_ns=TimestampNs(0),
+    )
+
+    with pytest.raises(NotSent, match="fenced: the lease ended"):
+        asyncio.run(placing._send(order, Departure(lambda: None, lambda: None, int, int)))
+
+    assert given_back == [7]
