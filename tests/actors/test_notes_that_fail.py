@@ -10,10 +10,13 @@ from decisions.order_wishes import CANCELS, wishes_in
 from decisions.risk import RiskLimits
 from decisions.unfinished_exits import LEAVING
 from messages.values import OrderState as S
+from messages.values import Protection
 from persistence.ledger import SqliteLedger
 from tests.actors.changing import AGE_NS, canceled, ending, with_one
 from tests.actors.exit_path import Failing, leave, path
 from tests.actors.order_path import OrderPath
+from tests.actors.stopped_path import AGE_NS as STOP_AGE_NS
+from tests.actors.stopped_path import Stopped
 
 KEEPS_MARKS = RiskLimits(max_drawdown={"USDT": Decimal(1_000)})
 """So that a quiet moment writes: the last marks, and what else is to be written."""
@@ -41,6 +44,30 @@ def test_that_an_order_has_ended_is_noted_after_a_quiet_moment_that_failed(
     desk.tell(desk.intent(3))
 
     assert wishes_in(note(desk, CANCELS)) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_what_stops_have_seen_is_written_after_a_quiet_moment_that_failed(
+    tmp_path: Path, is_late: bool
+) -> None:
+    desk = Stopped(
+        tmp_path,
+        limits=KEEPS_MARKS,
+        max_decision_age_ns=STOP_AGE_NS,
+        open_ledger=lambda: Failing(tmp_path / "ledger.db"),
+    )
+    desk.start()
+    desk.tell(desk.intent(0, protection=Protection(trailing=Decimal(5))))
+    desk.fills(0, "1", S.FILLED)
+    desk.price("130").tell(desk.intent(2))
+    assert desk.actor._desk.stops.take_looks(), "it waits for a commit"
+
+    Failing.left, Failing.is_late = 1, is_late
+    desk.after(1)
+    assert Failing.left == 0, "the quiet moment has failed, and nobody died of it"
+    desk.tell(desk.intent(3))
+
+    assert desk.only_stop.best_price == Decimal(130)
 
 
 def test_what_exits_have_still_to_do_is_given_again_where_it_may_not_be_written(
