@@ -1,6 +1,5 @@
 """What an error says of a secret is told to nobody: not by health, a line or evidence."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,24 +9,15 @@ from actors.error_text import MOST, MOST_OF_TRACE
 from actors.hops import Hops, Nudge
 from actors.paper_gateway import PaperGateway
 from actors.step_runtime import StepRuntime
-from exchanges.protocol import NewOrder, Trading
+from exchanges.protocol import Trading
 from messages.errors import VenueError
-from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
-from messages.values import OrderType, Side, TimeInForce
+from messages.ids import Epoch, OrderKey, TimestampNs
 from tests.actors.support import Note, Probe, Script
+from tests.new_orders import market_buy
 
 KEY = "key-0123456789"
 FAULT = VenueError(f"it does not take {KEY}\nat all")
-ORDER = NewOrder(
-    client_order_id=ClientOrderId("wk1"),
-    symbol=Symbol("BTC/USDT"),
-    side=Side.BUY,
-    order_type=OrderType.MARKET,
-    time_in_force=TimeInForce.GTC,
-    quantity=Decimal(1),
-    limit_price=None,
-    decided_at_ns=TimestampNs(0),
-)
+ORDER = market_buy()
 TOLD = "VenueError: it does not take ***"
 
 

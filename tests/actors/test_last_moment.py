@@ -1,7 +1,6 @@
 """What is asked at the last moment, the request signed: whether this order may leave at all."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,24 +12,16 @@ from actors.paper_gateway import PaperGateway
 from exchanges.protocol import SEND_WITHIN_MS, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.errors import ActorUnavailable, NotSent
-from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Epoch, OrderKey, TimestampNs
+from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, TimestampNs
 from messages.orders import SubmitDone
-from messages.values import OrderState, OrderType, Side, TimeInForce
-from tests.actors.order_path import BTC, HandGateway, OrderPath
+from messages.values import OrderState
+from tests.actors.order_path import HandGateway, OrderPath
+from tests.new_orders import market_buy
 
 NOW_NS = TimestampNs(1_000 * NS_PER_S)
 LONGEST_NS = SEND_WITHIN_MS * NS_PER_MS
 LIMIT_S = 60.0
-ORDER = NewOrder(
-    client_order_id=ClientOrderId("wk1"),
-    symbol=BTC,
-    side=Side.BUY,
-    order_type=OrderType.MARKET,
-    time_in_force=TimeInForce.GTC,
-    quantity=Decimal(1),
-    limit_price=None,
-    decided_at_ns=TimestampNs(0),
-)
+ORDER = market_buy()
 
 
 class Venue:

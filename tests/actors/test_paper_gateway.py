@@ -14,22 +14,10 @@ from messages.ids import ActorPath, ClientOrderId, Epoch, OrderKey, Symbol, Time
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent, Trade
 from messages.orders import OrderReport, SubmitDone
-from messages.values import OrderState, OrderType, Side, TimeInForce
+from messages.values import OrderState
+from tests.new_orders import market_buy
 
 BTC = Symbol("BTC/USDT")
-
-
-def order(name: str) -> NewOrder:
-    return NewOrder(
-        client_order_id=ClientOrderId(name),
-        symbol=BTC,
-        side=Side.BUY,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC,
-        quantity=Decimal(1),
-        limit_price=None,
-        decided_at_ns=TimestampNs(0),
-    )
 
 
 class Venue:
@@ -90,7 +78,7 @@ class Gate:
 
     def submit(self, name: str) -> None:
         self.gateway.submit(
-            self.gateway._epoch, OrderKey(name), order(name), sent_at_ns=0, good_until_ns=None
+            self.gateway._epoch, OrderKey(name), market_buy(name), sent_at_ns=0, good_until_ns=None
         )
 
     def shows(self) -> list[Any]:
@@ -146,7 +134,7 @@ def test_after_a_market_that_the_venue_could_not_take_nothing_is_submitted() -> 
 
 def test_after_a_cancel_that_the_book_could_not_take_nothing_is_submitted() -> None:
     gate = Gate(VenueFailed("the book is full"))
-    gate.gateway.cancel(Epoch(1), OrderKey("a"), order("a"))
+    gate.gateway.cancel(Epoch(1), OrderKey("a"), market_buy("a"))
 
     gate.submit("b")
 

@@ -15,22 +15,13 @@ from actors.live_gateway import LiveGateway
 from decisions.risk import RiskLimits
 from exchanges.protocol import NewOrder
 from exchanges.venue_loop import VenueLoop
-from messages.ids import ClientOrderId, Epoch, OrderKey, TimestampNs
+from messages.ids import Epoch, OrderKey, TimestampNs
 from messages.orders import LookupDone
-from messages.values import OrderType, Side, TimeInForce
-from tests.actors.order_path import BTC, HandGateway, OrderPath, key_of
+from tests.actors.order_path import HandGateway, OrderPath, key_of
+from tests.new_orders import market_buy
 
 LIMIT_S = 60.0
-ORDER = NewOrder(
-    client_order_id=ClientOrderId("wk1"),
-    symbol=BTC,
-    side=Side.BUY,
-    order_type=OrderType.MARKET,
-    time_in_force=TimeInForce.GTC,
-    quantity=Decimal(1),
-    limit_price=None,
-    decided_at_ns=TimestampNs(0),
-)
+ORDER = market_buy()
 
 
 # ------------------------------------------------------------ whom the executor sees off

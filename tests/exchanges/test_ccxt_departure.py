@@ -1,7 +1,6 @@
 """Whether a signed order still leaves, at the last moment."""
 
 import asyncio
-from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +9,10 @@ import pytest
 from exchanges.ccxt_call import current_call
 from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_placing import Placing
-from exchanges.protocol import SEND_WITHIN_MS, NewOrder
+from exchanges.protocol import SEND_WITHIN_MS
 from messages.errors import NotSent
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
-from messages.values import OrderType, Side, TimeInForce
+from messages.ids import NS_PER_MS
+from tests.new_orders import market_buy
 
 
 class Clocks:
@@ -82,16 +81,7 @@ def test_an_order_that_does_not_leave_gives_back_what_it_took_of_the_rate() -> N
     placing = Placing(
         Client(), nobody, budget, nobody, nobody, nobody, nobody, utc_ns=int, monotonic_ns=int
     )
-    order = NewOrder(
-        client_order_id=ClientOrderId("wk1"),
-        symbol=Symbol("BTC/USDT"),
-        side=Side.BUY,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC,
-        quantity=Decimal(1),
-        limit_price=None,
-        decided_at_ns=TimestampNs(0),
-    )
+    order = market_buy()
 
     with pytest.raises(NotSent, match="fenced: the lease ended"):
         asyncio.run(placing._send(order, Departure(lambda: None, lambda: None, int, int)))
