@@ -15,13 +15,15 @@ Heard = Callable[[Call, BaseException | None], object]
 
 
 @contextmanager
-def asking(what: str, heard: Heard, *, is_signed: bool) -> Iterator[None]:
+def asking(
+    what: str, heard: Heard, *, is_signed: bool, urgency: Urgency = Urgency.QUESTION
+) -> Iterator[None]:
     """Ask within the block; `heard` is told of a failure, and of success if it needed the key.
 
     Raises:
         OutcomeUnknown: the question failed.
     """
-    with recorded(Urgency.DATA) as call:
+    with recorded(urgency) as call:
         try:
             yield
             check_answer(call)

@@ -16,6 +16,10 @@ from messages.orders import Fill
 _PAGES_MAX = 200
 
 
+class TooMany(OutcomeUnknown):
+    """There are more executions than can be listed, or they are too old for it."""
+
+
 class OrderExecutions:
     """Asks one client, which is used on its loop alone."""
 
@@ -36,12 +40,13 @@ class OrderExecutions:
         """List all of the account's executions since a moment of the venue's clock.
 
         Raises:
-            OutcomeUnknown: a question failed, or there are more than can be paged through.
+            TooMany: there are more than can be paged through, or than the exchange lists at once.
+            OutcomeUnknown: a question failed.
         """
         row, since_ms = self._capability, max(0, since_ns // NS_PER_MS)
         length, reach_ms = row.page_length, row.trades_reach_ms
         if reach_ms is not None and since_ms < self._client.milliseconds() - reach_ms:
-            raise OutcomeUnknown(
+            raise TooMany(
                 f"too_many: {row.exchange} lists no trades of more than {reach_ms // 3_600_000} h"
                 f" at once; ask for less of those of {symbol}"
             )
@@ -60,7 +65,7 @@ class OrderExecutions:
             if len(found) == before or not row.trades_oldest_first:
                 break
             since_ms = max(trade.get("timestamp") or since_ms for trade in page)
-        raise OutcomeUnknown(f"too_many: trades of {symbol} do not end; ask for less of them")
+        raise TooMany(f"too_many: trades of {symbol} do not end; ask for less of them")
 
     async def _trades_of(self, order: Raw, symbol: Symbol) -> Sequence[Raw]:
         """Give its executions: page after page, while those that are known are not all."""

@@ -16,7 +16,7 @@ from exchanges.ccxt_feed_gate import pass_feed_gate
 from exchanges.ccxt_market_rows import bars_of
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.feed_settings import FeedRequest
-from exchanges.rate_budget import RateBudget
+from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.source import SourceStats
 from exchanges.times import parse_timeframe
 from messages.errors import OutcomeUnknown
@@ -114,7 +114,7 @@ class CcxtHistory:
             await close_client(client)
 
     async def _ask(self, since_ms: int, count: int) -> list[Bar]:
-        with asking("give candles", lambda *_: None, is_signed=False):
+        with asking("give candles", lambda *_: None, is_signed=False, urgency=Urgency.DATA):
             rows = await self._client.fetch_ohlcv(self._symbol, self._timeframe, since_ms, count)
         return page_of(rows, since_ms, self.stats)
 

@@ -65,7 +65,7 @@ class OrderLookup:
         places = [self._open, self._closed]
         for place in reversed(places) if closed_hint else places:
             listed = await place(symbol, sent_at_ns)
-            same = [order for order in listed if _carries(order, client_order_id)]
+            same = [order for order in listed if carries(order, client_order_id)]
             if same:
                 return _first_of(same, sent_at_ns)
         return None
@@ -109,7 +109,7 @@ class OrderLookup:
         if self._capability.lookup is not Lookup.CLIENT_ID:
             return None
         params = {self._capability.lookup_parameter: str(client_order_id)}
-        with recorded(Urgency.DATA) as call:
+        with recorded(Urgency.QUESTION) as call:
             order = await self._questions.answer(
                 f"ask for {client_order_id}",
                 lambda: self._client.fetch_order(_NO_ID, str(symbol), params),
@@ -128,7 +128,7 @@ class OrderLookup:
         if self._capability.lookup is Lookup.CLIENT_ID:
             return await self.by_id(client_order_id, symbol)
         order = await self.by_venue_id(venue_order_id, symbol)
-        return order if order is not None and _carries(order, client_order_id) else None
+        return order if order is not None and carries(order, client_order_id) else None
 
     async def by_venue_id(self, venue_order_id: str, symbol: Symbol) -> dict[str, Any] | None:
         """Ask for an order by the venue's own id; None: it shows none.
@@ -136,7 +136,7 @@ class OrderLookup:
         Raises:
             OutcomeUnknown: the question failed.
         """
-        with recorded(Urgency.DATA) as call:
+        with recorded(Urgency.QUESTION) as call:
             order = await self._questions.answer(
                 f"ask for order {venue_order_id}",
                 lambda: self._client.fetch_order(venue_order_id, str(symbol)),
@@ -202,7 +202,7 @@ class OrderLookup:
         if not isinstance(order, dict) or not order.get("id") or not order.get("status"):
             raise OutcomeUnknown("no_answer: the venue's answer is not an order; ask again")
         told = order.get("clientOrderId")
-        other = bool(told) and not _carries(order, client_order_id)
+        other = bool(told) and not carries(order, client_order_id)
         # A canceled order may be shown under the id of its cancel.
         if other and order["status"] in ("open", "closed"):
             raise OutcomeUnknown(f"other_order: the answer is about {told!r}; ask again")
@@ -222,7 +222,7 @@ class OrderLookup:
             listed = await self._closed(symbol, since_ns)
         except OutcomeUnknown:
             return Found(order, "whether other orders have this id could not be seen")
-        same = [one for one in listed if _carries(one, client_order_id)]
+        same = [one for one in listed if carries(one, client_order_id)]
         others = sorted({str(one["id"]) for one in same} - {str(order["id"])})
         note = _note(order, others, sent_at_ns)
         if len(listed) >= self._capability.page_length:
@@ -242,7 +242,7 @@ class OrderLookup:
         )
 
 
-def _carries(order: Raw, client_order_id: str) -> bool:
+def carries(order: Raw, client_order_id: str) -> bool:
     """Whether an order bears our id; a canceled one may bear it as its original id only."""
     told = order.get("info")
     original = told.get("origClientOrderId") if isinstance(told, dict) else None

@@ -24,7 +24,7 @@ class Questions:
         Raises:
             OutcomeUnknown: the question failed, or the answer is no list.
         """
-        with recorded(Urgency.DATA) as call:
+        with recorded(Urgency.QUESTION) as call:
             answer = await self.answer(what, question, call)
         if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
             raise OutcomeUnknown(f"no_answer: could not {what}: the reply is not a list; ask again")

@@ -6,6 +6,7 @@ Importing this needs no ccxt; opening it does.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -31,6 +32,7 @@ from exchanges.ccxt_placing import Placing
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_shown import Looker
+from exchanges.ccxt_traded import traded
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
@@ -211,13 +213,13 @@ class CcxtVenue:
             found = await lookup.followed(found, venue_order_id, symbol)
         else:
             found = await lookup.named_by_venue(venue_order_id, client_order_id, symbol)
-        if found is not None:
-            report = await lookup.report(found, client_order_id, symbol)
-            self._absence.settled(client_order_id)
-            return self._answers.heard(report)
-        self._absence.check(now_ns, provable_ns, sent_at_ns, still_sending=was_in_flight)
+        if found is None:
+            self._absence.check(now_ns, provable_ns, sent_at_ns, still_sending=was_in_flight)
+            is_other = partial(self._answers.is_other, symbol)
+            found = await traded(lookup, client_order_id, symbol, sent_at_ns, is_other)
+        report = None if found is None else await lookup.report(found, client_order_id, symbol)
         self._absence.settled(client_order_id)
-        return None
+        return None if report is None else self._answers.heard(report)
 
     async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
         """Cancel, then say what the venue shows; see `LiveTrading.cancel`."""

@@ -1,4 +1,4 @@
-"""How fast an account may ask: one budget per key, orders before data, Retry-After obeyed.
+"""How fast an account may ask: one budget per key, orders first, data last, Retry-After obeyed.
 
 Costs are in milliseconds of the exchange's rate, as ccxt gives them: its `rateLimit` times the
 weight of the call. ccxt's own throttle is replaced by this one through its `throttle` hook, since
@@ -18,7 +18,9 @@ class Urgency(IntEnum):
     """Who goes first; within one level, who came first."""
 
     ORDER = 0
-    DATA = 1
+    QUESTION = 1
+    """About orders and the account: while an outcome is unknown nothing more is sent."""
+    DATA = 2
 
 
 DEFAULT_BURST_MS = 2_000
@@ -48,8 +50,8 @@ class Ticket:
 class Budget:
     """The arithmetic: a bucket that fills by one nanosecond of cost a nanosecond. No clock.
 
-    It holds at most `burst_ms`; data calls leave `reserve_ms` of it to orders. A call dearer than
-    its share goes when the bucket is full.
+    It holds at most `burst_ms`; all other calls leave `reserve_ms` of it to orders. A call dearer
+    than its share goes when the bucket is full.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exchanges.rate_budget import Budget, RateBudget, Urgency
 from messages.ids import NS_PER_MS, NS_PER_S
 
-ORDER, DATA = Urgency.ORDER, Urgency.DATA
+ORDER, QUESTION, DATA = Urgency.ORDER, Urgency.QUESTION, Urgency.DATA
 
 
 def take(budget: Budget, cost_ms: float, urgency: Urgency, now_ms: int) -> int:
@@ -45,14 +45,26 @@ def test_data_leaves_a_reserve_to_orders() -> None:
     assert take(budget, 40, ORDER, 0) == 0
 
 
-def test_an_order_goes_before_data_that_came_first() -> None:
+def test_an_order_goes_before_a_question_about_one_and_that_before_data() -> None:
+    """Whoever came first: while an outcome is unknown nothing more is sent for its symbol."""
     budget = Budget(burst_ms=100, reserve_ms=0)
     take(budget, 100, DATA, 0)
-    data, order = budget.join(10, DATA), budget.join(10, ORDER)
+    data, question, order = (budget.join(10, one) for one in (DATA, QUESTION, ORDER))
 
     assert budget.take(data, 10 * NS_PER_MS) > 0
+    assert budget.take(question, 10 * NS_PER_MS) > 0
     assert budget.take(order, 10 * NS_PER_MS) == 0
-    assert budget.take(data, 20 * NS_PER_MS) == 0
+    assert budget.take(data, 20 * NS_PER_MS) > 0
+    assert budget.take(question, 20 * NS_PER_MS) == 0
+    assert budget.take(data, 30 * NS_PER_MS) == 0
+
+
+def test_a_question_leaves_the_reserve_to_orders_as_data_does() -> None:
+    budget = Budget(burst_ms=100, reserve_ms=40)
+
+    assert take(budget, 60, QUESTION, 0) == 0
+    assert take(budget, 1, QUESTION, 0) == 1
+    assert take(budget, 40, ORDER, 0) == 0
 
 
 def test_within_a_level_the_first_goes_first() -> None:

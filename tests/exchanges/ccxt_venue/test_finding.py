@@ -17,6 +17,7 @@ from tests.exchanges.ccxt_venue.calls import WINDOW_NS, found, time_passes, unti
 from tests.exchanges.live import LIMIT_S, Desk, desk, find, free, submit
 
 pytestmark = pytest.mark.slow
+LONG_AGO_MS = 600_000
 
 
 def test_a_fill_is_found_with_trade_id_fee_and_liquidity(
@@ -109,6 +110,63 @@ def test_a_stale_read_is_overruled_by_the_lists(
     run.exchange.arm(Plan(fault=Fault.STALE_READ, operation="query", delay_ms=60_000))
 
     assert found(opened, order).state is OrderState.ACCEPTED
+
+
+def lags(run: RunningExchange, *operations: str, times: int | None = None) -> None:
+    """Let these show what was there ten minutes ago."""
+    for operation in operations:
+        plan = Plan(fault=Fault.STALE_READ, operation=operation, delay_ms=LONG_AGO_MS, times=times)
+        run.exchange.arm(plan)
+
+
+def test_an_order_that_nothing_shows_but_its_executions_is_found(
+    run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
+) -> None:
+    """The question by our id was answered out of a copy that lags, and so were the lists."""
+    order = taking()
+    submit(opened, order)
+    lags(run, "query", times=1)
+    lags(run, "open_orders", "all_orders")
+
+    report = find(opened, order, time.time_ns() - LONG_AGO_MS * NS_PER_MS)
+
+    assert report is not None
+    assert (report.state, report.filled_quantity) == (OrderState.FILLED, order.quantity)
+    assert report.reason == "only its executions have shown it"
+
+
+def test_while_something_has_traded_for_an_order_that_is_not_shown_absence_is_no_proof(
+    run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
+) -> None:
+    order = taking()
+    submit(opened, order)
+    lags(run, "query", "open_orders", "all_orders")
+
+    with pytest.raises(OutcomeUnknown, match=r"has traded for an order .* not show yet"):
+        find(opened, order, time.time_ns() - LONG_AGO_MS * NS_PER_MS)
+
+
+def test_what_others_have_traded_since_proves_nothing(
+    run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
+) -> None:
+    """An order of ours that is known is not asked for; one of a person's is, and is another."""
+    submit(opened, taking())
+    by_hand = taking()
+    with desk(run.ccxt_config()) as person:
+        person.call(person.venue.open())
+        submit(person, by_hand)
+
+    assert find(opened, taking(), time.time_ns() - LONG_AGO_MS * NS_PER_MS) is None
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.HTML_BODY, Fault.EMPTY_BODY])
+def test_a_list_of_executions_that_fails_is_no_proof_either(
+    fault: Fault, run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
+) -> None:
+    run.exchange.arm(Plan(fault=fault, operation="my_trades", times=None))
+
+    with opened.facing(fault), pytest.raises(OutcomeUnknown):
+        find(opened, resting(), time.time_ns() - LONG_AGO_MS * NS_PER_MS)
 
 
 @pytest.mark.parametrize("operation", ["query", "open_orders", "all_orders", "time"])
