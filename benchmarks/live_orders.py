@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.claims import BARE_INSERT, BARE_TABLE, BODY
+from benchmarks.bare_claims import BARE_INSERT, BARE_TABLE, BODY
 from benchmarks.common import (
     STANDS_S,
     Options,

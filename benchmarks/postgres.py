@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import BARE_INSERT, BARE_TABLE, BODY
+from benchmarks.bare_claims import BARE_INSERT, BARE_TABLE, BODY
 from benchmarks.common import Options, Result, median, percentile, say, scratch
 from benchmarks.live import FIRST_NS, intent
 from decisions.order_keys import client_order_id
