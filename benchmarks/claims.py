@@ -6,17 +6,15 @@ against one commit of one bare INSERT. Where claims are counted the venue answer
 is over, as one behind a network would; `whole orders` lets it answer at once.
 """
 
-import time
+from collections.abc import Iterator
 from contextlib import suppress
 
-from benchmarks.bare_claims import aiosqlite_rate, bare_rate
+from benchmarks.bare_claims import against_aiosqlite, aiosqlite_rate, bare_rate
 from benchmarks.claim_rates import maximal, one_by_one, whole_orders
+from benchmarks.claims_with_rows import with_rows
 from benchmarks.common import Options, Result, fdatasync_us, median, say, scratch
-from benchmarks.large_table import large_table
 from benchmarks.live import live
-from benchmarks.open_loop import Burst
-
-RATE = 20_000
+from benchmarks.open_loop import RATE, loop_s, of_bursts, open_loop
 
 
 def run(options: Options) -> list[Result]:
@@ -47,7 +45,7 @@ def run(options: Options) -> list[Result]:
             reference=bare,
             against="bare sqlite3, 1 commit",
         ),
-        _against_aiosqlite(most, aio),
+        against_aiosqlite("claims in a burst against aiosqlite", most, aio),
         Result(
             name="whole orders in a burst, to the durable fill",
             value=whole,
@@ -55,8 +53,8 @@ def run(options: Options) -> list[Result]:
             reference=bare,
             against="bare sqlite3, 1 commit",
         ),
-        *_burst(options, rounds, most),
-        *_with_rows(options, rounds),
+        *_open_loops(options, rounds, most),
+        *with_rows(options, rounds),
     ]
 
 
@@ -69,7 +67,7 @@ def _small(options: Options, rounds: int) -> tuple[float, float, float, float, f
             disk.append(1e6 / median(fdatasync_us(folder, few)))
             bare.append(bare_rate(folder, few))
             with suppress(ImportError):
-                aio.append(aiosqlite_rate(folder, few))
+                aio.append(aiosqlite_rate(folder / "aio.db", 0, few))
             with live(folder, capacity=many + 1) as system:
                 one_by_one(system, 0, 100)
                 alone.append(one_by_one(system, 100, few))
@@ -84,77 +82,9 @@ def _small(options: Options, rounds: int) -> tuple[float, float, float, float, f
     return median(alone), median(most), median(whole), median(bare), aio_rate, median(disk)
 
 
-def _against_aiosqlite(most: float, aio: float | None) -> Result:
-    name, goal = "claims in a burst against aiosqlite", ">= 10x"
-    if aio is None:
-        return Result(name=name, goal=goal, note="skipped: aiosqlite is not installed")
-    return Result(
-        name=name,
-        value=most,
-        unit="claims/s",
-        reference=aio,
-        against="aiosqlite, 1 commit",
-        goal=goal,
-        met=most >= 10 * aio,
-    )
-
-
-def _burst(options: Options, rounds: int, most: float) -> list[Result]:
-    results = []
-    seconds = options.pick(1, 3)
+def _open_loops(options: Options, rounds: int, most: float) -> Iterator[Result]:
     sustainable = max(500, int(most * 0.6) // 500 * 500)
-    for rate, goal in ((RATE, "p99 < 10 ms"), (sustainable, "")):
-        bursts: list[Burst] = []
-        for _ in range(rounds):
-            with scratch(options) as folder, live(folder) as system:
-                one_by_one(system, 0, 100)
-                bursts.append(Burst(system, 1_000, seconds, rate))
-        p99 = median([one.p99_ms for one in bursts])
-        claimed = median([one.claimed_per_s for one in bursts])
-        refused = sum(one.refused for one in bursts)
-        offered = median([one.told_per_s for one in bursts])
-        p50 = median([one.p50_ms for one in bursts])
-        say(f"claims, open loop at {rate:,}/s: {claimed:,.0f}/s, p99 {p99:.1f} ms")
-        results.append(
-            Result(
-                name=f"open loop at {rate:,}/s for {seconds} s, p99",
-                value=p99,
-                unit="ms",
-                goal=goal,
-                met=(p99 < 10 and not refused and claimed > 0.95 * rate) if goal else None,
-                note=f"p50 {p50:.1f} ms; offered {offered:,.0f}/s, claimed {claimed:,.0f}/s,"
-                f" {refused} refused by a full mailbox",
-            )
-        )
-    return results
-
-
-def _with_rows(options: Options, rounds: int) -> list[Result]:
-    large = large_table(options)
-    few, many = options.pick(300, 1_000), options.pick(5_000, 20_000)
-    rates: dict[str, list[float]] = {}
-
-    def note(name: str, rate: float) -> None:
-        rates.setdefault(name, []).append(rate)
-
-    # Keys must be new in every round, for the large table stays.
-    base = time.time_ns() // 1_000_000 % 10**9 * 1_000
-    for count in range(rounds):
-        first = base + count * 10 * many
-        for name, ledger in (("small", None), ("large", large)):
-            with scratch(options) as folder, live(folder, ledger, many + 1) as system:
-                one_by_one(system, first, 100)
-                note(f"{name}, one by one", one_by_one(system, first + 100, few))
-                note(f"{name}, burst", maximal(system, first + 5_000, many))
-        shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
-        say(f"claims with {options.rows:,} rows {count + 1}/{rounds}: {shown}")
-    return [
-        Result(
-            name=f"{options.rows:,} rows: {what}",
-            value=median(rates[f"large, {what}"]),
-            unit="orders/s",
-            reference=median(rates[f"small, {what}"]),
-            against="an empty table",
-        )
-        for what in ("one by one", "burst")
-    ]
+    for rate, has_goal in ((RATE, True), (sustainable, False)):
+        bursts = [open_loop(options, 0, rate) for _ in range(rounds)]
+        name = f"open loop at {rate:,}/s for {loop_s(options)} s"
+        yield of_bursts(name, rate, bursts, has_goal=has_goal)

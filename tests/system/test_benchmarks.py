@@ -112,6 +112,38 @@ def test_one_that_lacks_a_module_of_our_own_is_broken(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "1"
 
 
+@pytest.mark.slow
+def test_claims_have_the_goals_of_an_empty_table_on_a_large_one_too(tmp_path: Path) -> None:
+    done = of_benchmarks(
+        """
+        from types import SimpleNamespace
+
+        from benchmarks.claims_with_rows import Rounds, results
+        from benchmarks.common import Options
+
+        def judged(claims, aiosqlite, p99_ms, refused):
+            loop = SimpleNamespace(
+                p50_ms=1, p99_ms=p99_ms, told_per_s=20_000, claimed_per_s=19_990, refused=refused
+            )
+            large = Rounds(alone=[1.0], most=[claims], loops=[loop], aiosqlite=[aiosqlite])
+            rows = results(options, Rounds(alone=[1.0], most=[1.0]), large)
+            print(*[(row.goal, row.met) for row in rows if row.goal])
+
+        options = Options(quick=True, rows=7, folder=folder)
+        judged(30_000.0, 3_000.0, 9.9, 0)
+        judged(29_999.0, 3_000.0, 10.0, 0)
+        judged(29_999.0, 3_000.0, 9.9, 1)
+        """,
+        tmp_path,
+    )
+
+    assert done.stdout.splitlines() == [
+        "('>= 10x', True) ('p99 < 10 ms', True)",
+        "('>= 10x', False) ('p99 < 10 ms', False)",
+        "('>= 10x', False) ('p99 < 10 ms', False)",
+    ]
+
+
 def of_benchmarks(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run some lines where benchmarks can be imported: no wheel has them."""
     head = f"from pathlib import Path\nfolder = Path({str(folder)!r})\n"
