@@ -144,6 +144,33 @@ def test_claims_have_the_goals_of_an_empty_table_on_a_large_one_too(tmp_path: Pa
     ]
 
 
+@pytest.mark.slow
+def test_a_hand_over_has_the_goals_of_a_claim_and_is_missed_where_there_is_none(
+    tmp_path: Path,
+) -> None:
+    done = of_benchmarks(
+        """
+        from benchmarks.tick_to_order import Percentiles, SETTINGS, Spans, lines_of
+
+        def judged(claim, handed):
+            floor = Percentiles(p50=100.0, p99=150.0)
+            for row in lines_of(SETTINGS[0], [Spans(claim, handed)], floor, floor):
+                print(row.name, row.goal, row.met)
+
+        judged([350.0] * 2, [351.0, 1_500.0])
+        judged([350.0] * 2, [350.0])
+        """,
+        tmp_path,
+    )
+
+    claim = [
+        "tick -> durable claim, p50 <= 3.5x True",
+        "tick -> durable claim, p99 < 1,500 us True",
+    ]
+    late = ["tick -> hand-over, p50 <= 3.5x False", "tick -> hand-over, p99 < 1,500 us False"]
+    assert done.stdout.splitlines() == [*claim, *late] * 2
+
+
 def of_benchmarks(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run some lines where benchmarks can be imported: no wheel has them."""
     head = f"from pathlib import Path\nfolder = Path({str(folder)!r})\n"
