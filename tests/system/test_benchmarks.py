@@ -171,6 +171,27 @@ def test_a_hand_over_has_the_goals_of_a_claim_and_is_missed_where_there_is_none(
     assert done.stdout.splitlines() == [*claim, *late] * 2
 
 
+@pytest.mark.slow
+def test_the_command_health_is_held_by_its_wall_time_too(tmp_path: Path) -> None:
+    done = of_benchmarks(
+        """
+        from benchmarks.inspection import Spent, of_commands
+
+        def judged(wall_ms):
+            rows = list(of_commands("hung", [Spent(99.9, wall_ms)], [Spent(20.0, 25.0)]))
+            print(*[f"{row.name} {row.goal} {row.met}" for row in rows if "max" in row.name])
+
+        judged(299.9)
+        judged(300.0)
+        """,
+        tmp_path,
+    )
+
+    processor = "health, command, processor time, hung: max < 100 ms True"
+    wall = "health, command, wall time, hung: max < 300 ms"
+    assert done.stdout.splitlines() == [f"{processor} {wall} True", f"{processor} {wall} False"]
+
+
 def of_benchmarks(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run some lines where benchmarks can be imported: no wheel has them."""
     head = f"from pathlib import Path\nfolder = Path({str(folder)!r})\n"
