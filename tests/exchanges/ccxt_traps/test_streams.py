@@ -11,12 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 import ccxt
+import msgspec
 import pytest
 
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange
 from exchanges.protocol import NewOrder
+from messages.ids import ClientOrderId
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.ccxt_traps.bare import bare, limit
@@ -128,7 +130,12 @@ def test_trap_the_watched_order_is_whatever_came_last(
     told.until(lambda: bool(told.reports_of("wk1")))
     asyncio.run(fill_twice("wk1"))
     told.until_filled()
-    assert told.reports_of("wk1")[-1].state is OrderState.FILLED
+    submit(opened, msgspec.structs.replace(resting, client_order_id=ClientOrderId("wk2")))
+    told.until(lambda: bool(told.reports_of("wk2")))  # by the same stream, so behind all of that
+    told.stop()
+    states = [one.state for one in told.reports_of("wk1")]
+    ended = states[states.index(OrderState.FILLED) :]
+    assert set(ended) == {OrderState.FILLED}, "what came late takes nothing back"
 
 
 def test_trap_a_repeated_trade_is_paid_for_twice(
