@@ -112,6 +112,7 @@ class Asking:
         entry = orders.asked_for(key)
         if entry is None:
             self._executions.looked_up(answer)
+            self._told_again(answer)
             self._on_final(answer)
             return
         if answer.problem:
@@ -126,6 +127,17 @@ class Asking:
         del orders.unsettled[key]
         self._risk.unsettled = orders.unsettled_symbols()
         self._settle(entry, answer)
+
+    def _told_again(self, answer: LookupDone) -> None:
+        """Take what is newer of an open order that another answer, an earlier one, has settled.
+
+        One that a process before us asked for may come while our own question is under way; and
+        the venue, which has told of the order's end with ours, tells it only once.
+        """
+        if answer.report is not None:
+            moves = self._orders.moves([answer.report], self._ctx.utc_ns())
+            if moves:
+                self._record(moves)
 
     def _settle(self, entry: LedgerEntry, answer: LookupDone) -> None:
         steps, report = settle(entry, answer), answer.report

@@ -342,3 +342,35 @@ def test_an_order_of_unknown_outcome_says_why_it_is_not_settled_until_it_is(
 
     assert said.endswith("what became of 1 order(s): no_answer: HTTP 500")
     assert desk.cell.problem != said
+
+
+def test_an_answer_that_follows_one_from_before_a_restart_is_taken(desk: OrderPath) -> None:
+    """The venue tells of an end but once: an order that it then rests here would rest for good."""
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    first = desk.gateway.asked[-1]
+    desk.start()
+    second = desk.gateway.asked[-1]
+    assert second.epoch > first.epoch
+
+    desk.tell(desk.answer(first, desk.report(1, S.ACCEPTED)))
+    desk.tell(desk.answer(second, desk.report(1, S.FILLED, "1", (fill("t1"),))))
+
+    assert desk.order(1).state is S.FILLED
+    assert desk.inside(lambda it: it._book.exposure()) == {BTC: 1}
+    assert desk.sends(1) == 1
+
+
+def test_an_answer_from_before_a_restart_that_comes_last_takes_nothing_back(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    first = desk.gateway.asked[-1]
+    desk.start()
+    second = desk.gateway.asked[-1]
+
+    half = desk.report(1, S.PARTIALLY_FILLED, "0.5", (fill("t1", "0.5"),))
+    desk.tell(desk.answer(second, half))
+    desk.tell(desk.answer(first, desk.report(1, S.ACCEPTED)))
+
+    order = desk.order(1)
+    assert (order.state, order.filled_quantity) == (S.PARTIALLY_FILLED, Decimal("0.5"))
