@@ -18,6 +18,8 @@ from actors.log import logger
 from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
 from messages.alerts import AlertTold
+from messages.catalogue import AnyMessage
+from messages.codec import to_json
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import GatherNow, Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
@@ -141,7 +143,7 @@ class MetricsActor(Actor):
         if self._observe is not None:
             self._observe(message)
         if kind is not None and self._lines is not None:
-            self._line({"kind": kind, "message": message})
+            self._line({"kind": kind, "message": _in_json(message)})
 
     def _interval(self) -> None:
         since = {} if self._gathering is None else {"since": self._gathering.since()}
@@ -263,6 +265,13 @@ def _text_of(summary: dict[str, Any]) -> bytes:
 
 def _summary(fold: MetricsFold, described: dict[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, **fold.summary(), **described}
+
+
+def _in_json(message: AnyMessage) -> AnyMessage | msgspec.Raw:
+    try:
+        return msgspec.Raw(to_json(message))
+    except UnicodeEncodeError:  # which `_encoded` knows how to write
+        return message
 
 
 def _line_of(fields: dict[str, Any], at_ns: int) -> bytes:

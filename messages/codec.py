@@ -1,6 +1,6 @@
-"""Messages to bytes and back, as the journal and the bus carry them: MessagePack.
+"""Messages to bytes and back: MessagePack for the journal and the bus, JSON for what people read.
 
-An unknown tag, an unknown field and a wrong type are refused. Money travels as strings.
+Both refuse an unknown tag, an unknown field and a wrong type. Money travels as strings.
 """
 
 from functools import cache
@@ -13,9 +13,23 @@ from messages.learning import learn
 
 
 @cache
-def _decoder() -> "msgspec.msgpack.Decoder[AnyMessage]":
+def _decoders() -> tuple["msgspec.json.Decoder[AnyMessage]", "msgspec.msgpack.Decoder[AnyMessage]"]:
     learn(AnyMessage)
-    return msgspec.msgpack.Decoder(AnyMessage)
+    return msgspec.json.Decoder(AnyMessage), msgspec.msgpack.Decoder(AnyMessage)
+
+
+def to_json(message: AnyMessage) -> bytes:
+    """Give one line of JSON, keys sorted, without the newline."""
+    return msgspec.json.encode(message, order="sorted")
+
+
+def from_json(line: bytes) -> AnyMessage:
+    """Read what `to_json` gave.
+
+    Raises:
+        CodecError: these bytes are not one message of the catalogue; nothing is known.
+    """
+    return _decode(_decoders()[0], line)
 
 
 def to_msgpack(message: AnyMessage) -> bytes:
@@ -29,7 +43,13 @@ def from_msgpack(frame: bytes) -> AnyMessage:
     Raises:
         CodecError: these bytes are not one message of the catalogue; nothing is known.
     """
+    return _decode(_decoders()[1], frame)
+
+
+def _decode(
+    decoder: "msgspec.json.Decoder[AnyMessage] | msgspec.msgpack.Decoder[AnyMessage]", raw: bytes
+) -> AnyMessage:
     try:
-        return _decoder().decode(frame)
+        return decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CodecError(f"not a message of the catalogue: {error}") from error

@@ -12,12 +12,12 @@ from decisions.halting import reason_in
 from decisions.metrics import money
 from decisions.order_story import open_quantity, spans_ns, what_next
 from messages.exact import EXACT, NOTHING
-from messages.orders import Fill
+from messages.orders import DuplicateFiltered, Fill, OrderUpdate
 from messages.values import OrderState
 from ops.exit_rests import followers
 from ops.explain_text import lines_of
 from ops.health_deep import one_line_kept
-from ops.metric_lines import lines_about, metric_files
+from ops.metric_lines import messages_about, metric_files
 from ops.order_ends import end_of, first_in_short, waiting, waits
 from ops.order_ends_text import lines_of_waiting
 from ops.order_journal import OfJournal, of_journal, row_of_event
@@ -165,12 +165,11 @@ def _filled(entry: LedgerEntry, fills: Sequence[Fill]) -> dict[str, Any]:
 def _metrics(run_dir: Path, key: str) -> Metrics:
     claim_ns: int | None = None
     duplicates = []
-    for line in lines_about(run_dir, key):
-        message = line.get("message")
-        if not isinstance(message, dict) or message.get("order_key") != key:
+    for at_ns, message in messages_about(run_dir, key):
+        if not isinstance(message, DuplicateFiltered | OrderUpdate) or message.order_key != key:
             continue
-        if message.get("type") == "DuplicateFiltered":
-            duplicates.append({"at_ns": line.get("at_ns"), "state": message.get("state")})
-        elif isinstance(message.get("claim_latency_ns"), int):
-            claim_ns = message["claim_latency_ns"]
+        if isinstance(message, DuplicateFiltered):
+            duplicates.append({"at_ns": at_ns, "state": str(message.state)})
+        elif message.claim_latency_ns is not None:
+            claim_ns = message.claim_latency_ns
     return Metrics(bool(metric_files(run_dir)), claim_ns, tuple(duplicates))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from messages.codec import from_msgpack
+from messages.codec import from_msgpack, to_json
 from messages.errors import CodecError, ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.outside import Origin
@@ -52,7 +52,7 @@ def _lines(folder: Path) -> int:
         else:
             row = _message(item)
             code = max(code, EXIT_FAILED if "problem" in row else EXIT_OK)
-            _print(json.dumps(row, sort_keys=True))
+            _print(_json(row))
     for tail in torn_tails(folder):
         _print(json.dumps({"torn": {"file": tail.name, "bytes": _size(tail)}}))
     return code
@@ -76,7 +76,7 @@ def _summary(folder: Path) -> int:
         if "lost" in message:
             gaps.append(message)
         counts[message["origin"]] += message.get("lost", 1)
-        types[str((message.get("message") or {}).get("type", "?"))] += 1
+        types[type(message["message"]).__name__ if "message" in message else "?"] += 1
     if problems:
         code = EXIT_FAILED
         _print(f"damage  {len(problems)} message(s) cannot be read: {one_line(problems[0])}")
@@ -104,9 +104,15 @@ def _message(frame: Frame) -> dict[str, Any]:
     try:
         if frame.origin == LOST:
             return {**row, **_lost(lost_of(frame))}
-        return {**row, "message": msgspec.to_builtins(from_msgpack(frame.payload))}
+        return {**row, "message": from_msgpack(frame.payload)}
     except (CodecError, msgspec.MsgspecError) as error:
         return {**row, "problem": str(error)}
+
+
+def _json(row: dict[str, Any]) -> str:
+    if "message" in row:
+        row = {**row, "message": msgspec.Raw(to_json(row["message"]))}
+    return msgspec.json.encode(row, order="sorted").decode()
 
 
 def _size(path: Path) -> int:

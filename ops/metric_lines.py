@@ -7,7 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from messages.catalogue import AnyMessage
+from messages.codec import from_json
+from messages.errors import CodecError
 from ops.run_files import METRICS
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A line that bears a message: when it was written, and the message as it stands there."""
+
+    at_ns: int
+    message: msgspec.Raw
+
+
+_TOLD = msgspec.json.Decoder(Told)
 
 
 def metric_files(run_dir: Path) -> list[Path]:
@@ -39,14 +54,30 @@ def lines_about(run_dir: Path, word: str) -> list[dict[str, Any]]:
     files are for people, the ledger is the truth. A rotation that was interrupted leaves the
     same lines in two files.
     """
-    wanted, seen = word.encode(), dict[bytes, dict[str, Any]]()
+    found = map(_object, _naming(run_dir, word))
+    return [line for line in found if line is not None]
+
+
+def messages_about(run_dir: Path, word: str) -> Iterator[tuple[int, AnyMessage]]:
+    """Give each message in which a word stands, and when it was written; see `lines_about`.
+
+    What is no message of the catalogue is passed over too.
+    """
+    for line in _naming(run_dir, word):
+        try:
+            told = _TOLD.decode(line)
+            yield told.at_ns, from_json(bytes(told.message))
+        except (CodecError, msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+
+
+def _naming(run_dir: Path, word: str) -> list[bytes]:
+    wanted, seen = word.encode(), dict[bytes, None]()
     for path in metric_files(run_dir):
         for line in _lines(path):
-            if wanted in line and line not in seen:
-                found = _object(line)
-                if found is not None:
-                    seen[line] = found
-    return list(seen.values())
+            if wanted in line:
+                seen[line] = None
+    return list(seen)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

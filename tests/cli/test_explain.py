@@ -107,8 +107,8 @@ def test_every_state_has_an_answer_to_what_comes_next() -> None:
             assert what_next(state, is_alive=is_alive, halted="a person said so")
 
 
-def duplicate(key: str, at_ns: int) -> bytes:
-    message = {"type": "DuplicateFiltered", "order_key": key, "strategy_id": "a", "state": "filled"}
+def duplicate(key: str, at_ns: int, state: str = "filled") -> bytes:
+    message = {"type": "DuplicateFiltered", "order_key": key, "strategy_id": "a", "state": state}
     return json.dumps({"at_ns": at_ns, "kind": "order", "message": message}).encode() + b"\n"
 
 
@@ -128,3 +128,16 @@ def test_duplicates_are_found_in_all_metric_files_each_once(tmp_path: Path, ask:
 
     found = [line["at_ns"] - CLOCK for line in story["duplicates_filtered"]]
     assert found == [0, 1, 2]
+
+
+def test_a_metric_line_whose_message_is_none_of_the_catalogue_is_passed_over(
+    tmp_path: Path, ask: Ask
+) -> None:
+    with book(tmp_path) as run:
+        key = run.claim()
+    lines = duplicate(key, CLOCK, "half filled") + duplicate(key, CLOCK + 1)
+    (tmp_path / "metrics.ndjson").write_bytes(lines)
+
+    (story,) = ask("explain", key, "--run-dir", tmp_path)
+
+    assert story["duplicates_filtered"] == [{"at_ns": CLOCK + 1, "state": "filled"}]

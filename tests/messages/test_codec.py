@@ -1,5 +1,6 @@
-"""Messages survive their codec unchanged, and nothing else gets in."""
+"""Messages survive their two codecs unchanged, and nothing else gets in."""
 
+import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from messages.base import Message
 from messages.catalogue import AnyMessage
-from messages.codec import from_msgpack, to_msgpack
+from messages.codec import from_json, from_msgpack, to_json, to_msgpack
 from messages.errors import CodecError
 from messages.ids import Symbol, TimestampNs
 from messages.market import Candle
@@ -79,7 +80,21 @@ def candle() -> Candle:
 @pytest.mark.parametrize("message", CLASSES)
 @FEW
 @given(data=st.data())
-def test_every_message_comes_back_as_it_was(message: type[Message], data: st.DataObject) -> None:
+def test_every_message_comes_back_from_json_as_it_was(
+    message: type[Message], data: st.DataObject
+) -> None:
+    made = data.draw(any_of(message))
+
+    assert from_json(to_json(made)) == made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("message", CLASSES)
+@FEW
+@given(data=st.data())
+def test_every_message_comes_back_from_msgpack_as_it_was(
+    message: type[Message], data: st.DataObject
+) -> None:
     made = data.draw(any_of(message))
 
     assert from_msgpack(to_msgpack(made)) == made
@@ -89,17 +104,17 @@ def test_every_message_comes_back_as_it_was(message: type[Message], data: st.Dat
 def test_money_keeps_every_digit_and_zero(price: Decimal) -> None:
     sent = msgspec.structs.replace(candle(), close=price)
 
-    back = from_msgpack(to_msgpack(sent))
+    back = from_json(to_json(sent))
 
     assert isinstance(back, Candle)
     assert str(back.close) == str(price)
 
 
 def test_money_travels_as_strings() -> None:
-    fields = msgspec.msgpack.decode(to_msgpack(candle()))
+    line = json.loads(to_json(candle()))
 
-    assert fields["close"] == "61480.20"
-    assert fields["volume"] == "0.00"
+    assert line["close"] == "61480.20"
+    assert line["volume"] == "0.00"
 
 
 @pytest.mark.parametrize("owner", [*CLASSES, Fill])
@@ -107,6 +122,13 @@ def test_no_field_of_a_message_is_a_float(owner: type[msgspec.Struct]) -> None:
     floats = [one for one in msgspec.structs.fields(owner) if one.type in (float, float | None)]
 
     assert floats == []
+
+
+def test_json_is_one_line_with_its_keys_in_order() -> None:
+    line = to_json(candle())
+
+    assert b"\n" not in line
+    assert list(json.loads(line)) == sorted(json.loads(line))
 
 
 CHANGES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
@@ -121,23 +143,26 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
 
 
 @pytest.mark.parametrize(("name", "change"), CHANGES, ids=[name for name, _ in CHANGES])
-def test_what_is_not_a_message_is_refused(
+def test_what_is_not_a_message_is_refused_by_both_codecs(
     name: str, change: Callable[[dict[str, Any]], object]
 ) -> None:
-    fields = msgspec.msgpack.decode(to_msgpack(candle()))
+    fields = json.loads(to_json(candle()))
     change(fields)
 
+    with pytest.raises(CodecError):
+        from_json(json.dumps(fields).encode())
     with pytest.raises(CodecError):
         from_msgpack(msgspec.msgpack.encode(fields))
 
 
 @given(raw=st.binary(max_size=60))
 def test_noise_is_refused_and_never_anything_worse(raw: bytes) -> None:
-    with pytest.raises(CodecError):
-        from_msgpack(raw)
+    for decode in (from_json, from_msgpack):
+        with pytest.raises(CodecError):
+            decode(raw)
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 3))
-def test_a_torn_frame_is_refused(cut: int) -> None:
+def test_a_torn_line_is_refused(cut: int) -> None:
     with pytest.raises(CodecError):
-        from_msgpack(to_msgpack(candle())[:-cut])
+        from_json(to_json(candle())[:-cut])

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 import cli
-from messages.codec import to_msgpack
+from messages.codec import from_json, to_msgpack
 from messages.lifecycle import HaltTrading
 from messages.outside import Origin
 from persistence.frames import LOST, Frame
 from persistence.journal import JournalWriter
 
-HALT = to_msgpack(HaltTrading(reason="x", durable=False))
+HALTING = HaltTrading(reason="é", durable=False)
+HALT = to_msgpack(HALTING)
 WHOLE = Frame(Origin.COMMAND, 5, "execution/executor", HALT)
 STRANGE = Frame(Origin.MARKET, 6, "feeds/x", b"\xc1")
 BAD_GAP = Frame(LOST, 7, "", b"\xc1")
@@ -56,6 +57,19 @@ def test_a_tail_that_was_cut_off_is_named(
     assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert json.loads(last)["torn"]["file"] == "00000001.torn"
+
+
+def test_a_line_has_the_message_as_the_json_codec_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "run", WHOLE)
+
+    assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
+
+    line = capsys.readouterr().out.encode()
+    assert list(json.loads(line)) == ["actor", "at_ns", "message", "origin"]
+    row = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    assert from_json(bytes(row["message"])) == HALTING
 
 
 def test_a_run_without_a_journal_is_a_mistake(
