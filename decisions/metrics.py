@@ -20,6 +20,7 @@ from messages.exact import NOTHING
 from messages.ids import ActorPath, OrderKey
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
+from messages.order_states import ABSENT_STATES
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 from messages.values import OrderState
 
@@ -34,6 +35,7 @@ _STAGES = {
     OrderState.UNKNOWN: "send",
 }
 _CLAIMED, _FILLED, _NOT_SENT = OrderState.CLAIMED, OrderState.FILLED, OrderState.NOT_SENT
+_LEAVING = (OrderState.CLAIMED, OrderState.SENT)
 _NONE: Counter[str] = Counter()
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
 
@@ -67,6 +69,10 @@ class MetricsFold:
         self._ended: dict[ActorPath, int] = {}
         self.claim_latency = LatencyHistogram()
         """From a decision to its durable claim."""
+        self.sent = 0
+        """How often an order was handed to the venue, as its answer, or the lack of one, tells."""
+        self._leaving: set[OrderKey] = set()
+        """Claimed or sent again by this process, and nothing is known of it since."""
         self._not_sent: set[OrderKey] = set()
 
     @property
@@ -79,11 +85,6 @@ class MetricsFold:
         """How many market events the feeds have delivered, by their newest word."""
         delivered = {path: report.delivered for path, report in self._feeds.items()}
         return sum((delivered | self._ended).values())
-
-    @property
-    def sent(self) -> int:
-        """How often an order was on its way to the venue; 0 where no stages are noted."""
-        return self.stages.outcomes["send"]["ok"]
 
     @property
     def accepted(self) -> int:
@@ -163,9 +164,17 @@ class MetricsFold:
             self.rejects_by_reason[_slug(update.reason, state.value)] += 1
         if update.claim_latency_ns is not None:
             self.claim_latency.record(update.claim_latency_ns)
+        self._follow_leaving(update.order_key, state)
         if self._not_sent or state is _NOT_SENT:
             self._follow_sends(update)
         self.money.order(update)
+
+    def _follow_leaving(self, key: OrderKey, state: OrderState) -> None:
+        if state in _LEAVING:
+            self._leaving.add(key)
+        elif key in self._leaving:
+            self._leaving.discard(key)
+            self.sent += state not in ABSENT_STATES
 
     def _follow_sends(self, update: OrderUpdate) -> None:
         if update.state is _NOT_SENT:

@@ -105,6 +105,32 @@ def test_an_order_that_fills_is_allowed_once_and_filled_once() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("states", "sent"),
+    [
+        ((S.CLAIMED,), 0),
+        ((S.CLAIMED, S.FILLED), 1),
+        ((S.CLAIMED, S.ACCEPTED, S.PARTIALLY_FILLED, S.CANCELED), 1),
+        ((S.CLAIMED, S.REJECTED), 1),
+        ((S.CLAIMED, S.UNKNOWN, S.FILLED), 1),
+        ((S.CLAIMED, S.REFUSED), 0),
+        ((S.REFUSED,), 0),
+        ((S.CLAIMED, S.NOT_SENT, S.SENT, S.ACCEPTED), 1),
+        ((S.CLAIMED, S.UNKNOWN, S.NOT_SENT, S.SENT, S.FILLED), 2),
+        ((S.ACCEPTED, S.FILLED), 0),
+    ],
+)
+def test_an_order_is_sent_once_its_answer_or_the_lack_of_one_is_told(
+    states: tuple[OrderState, ...], sent: int
+) -> None:
+    """By what is told with metrics off too; of an order of an earlier process nothing is sent."""
+    metrics = MetricsFold()
+    for state in states:
+        metrics.fold(update(state))
+
+    assert metrics.sent == sent
+
+
 def test_refusals_by_risk_and_by_the_venue_are_rejections_with_their_reasons() -> None:
     told = summary(
         update(S.REFUSED, reason="max_order_notional: 2 at 900 is more than 1000"),

@@ -71,6 +71,15 @@ def test_rubbish_lines_are_counted_named_and_never_traded_on(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_orders_that_were_sent_are_counted_with_metrics_off_too(tmp_path: Path) -> None:
+    recorded(tmp_path / "candles.csv", 400)
+
+    counters = last_line(start(config(tmp_path), "--disable-metrics"))["counters"]
+
+    assert counters["sent"] == counters["allowed"] == counters["filled"] > 3
+
+
+@pytest.mark.slow
 def test_rubbish_lines_are_told_where_a_person_looks_with_metrics_off_too(tmp_path: Path) -> None:
     lines = recorded(tmp_path / "candles.csv", 200)
     lines[100:100] = ["rubbish", "1,2,3", lines[99]]
