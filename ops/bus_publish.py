@@ -240,6 +240,7 @@ class _Run:
             },
             "link": self._facts.link(),
             "dropped": {} if self._config.feed.is_connected else self._facts.dropped(),
+            "gaps": {} if self._config.feed.is_connected else self._facts.gaps(),
             "pulse": self._heart.pulse(),
             "ended": None,
         }

@@ -10,6 +10,7 @@ from decisions.spoken import spoken_money
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
 from ops.config import Config, FeedType
+from ops.gaps_text import gaps_text
 from ops.run_files import typed
 from ops.snapshot import Snapshots
 from persistence.ledger import read_orders
@@ -32,6 +33,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
         "counters": counters,
         "rejects_by_reason": snapshots.refusals(),
         "dropped": snapshots.dropped(),
+        "gaps": snapshots.gaps(),
         "why_nothing": {} if counters["filled"] else snapshots.why_nothing(),
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
@@ -64,6 +66,7 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
         f"Ended: {word['reason']}.",
         f"Market: {counters['processed']} events processed.",
         *(f"Data: {dropped_text(one)}." for one in word["dropped"].values()),
+        *(f"Data: {gaps_text(one)}." for one in word["gaps"].values()),
         f"Decisions: {counters['allowed']} sent, {counters['rejected']} refused"
         f"{_by_reason(word['rejects_by_reason'])}, "
         f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.health_text import one_line, painted, render, wants_colour
-from ops.left_behind import is_worth_seeing, last_page, left_behind, rows_not_used
+from ops.left_behind import is_worth_seeing, last_page, left_behind, of_recordings
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET
 from ops.verdict import verdict
 
@@ -118,7 +118,7 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         if is_worth_seeing(snapshot):
             _print(last_page(snapshot, colour=colour))
         else:
-            for line in rows_not_used(snapshot):
+            for line in of_recordings(snapshot):
                 _print(line)
         return
     try:

@@ -133,6 +133,25 @@ class Dropped(msgspec.Struct, kw_only=True):
     """The first few rows, each ``file:line: sentence``."""
 
 
+class RecordingGap(msgspec.Struct, kw_only=True):
+    """Where something is missing between two rows; `missing` is 0 where nobody knows how many."""
+
+    symbol: str
+    place: str
+    """``file:line`` of the row after it."""
+    missing: int
+    lasted_s: float
+
+
+class RecordingGaps(msgspec.Struct, kw_only=True):
+    """The gaps of one recording."""
+
+    gaps: int
+    missing: int
+    first: list[RecordingGap]
+    """The first few."""
+
+
 class Halt(msgspec.Struct, kw_only=True):
     """How far a halt is; empty while trading."""
 
@@ -275,6 +294,8 @@ class Health(msgspec.Struct, kw_only=True):
     link: dict[str, Link]
     dropped: dict[str, Dropped]
     """By feed; empty where every row was used."""
+    gaps: dict[str, RecordingGaps]
+    """By feed of a recording; empty where there is none."""
     halt: Halt
     lease: Lease | None
     trading: dict[str, Trading]

@@ -232,13 +232,18 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}{holes}"
 
 
-def dropped_lines(snapshot: Snapshot) -> Iterator[str]:
-    """Give a line for each recording of which not every row was used."""
+def recording_lines(snapshot: Snapshot) -> Iterator[str]:
+    """Give a line for each recording of which not every row was used, and for each with gaps."""
     of_feeds = snapshot.get("dropped")
     for path, dropped in of_feeds.items() if isinstance(of_feeds, Mapping) else ():
         from decisions.dropped_rows import dropped_text  # of a recording, where something is wrong
 
         yield f"{'dropped':<9}{one_line(path)} {one_line(dropped_text(dropped))}"
+    of_feeds = snapshot.get("gaps")
+    for path, gaps in of_feeds.items() if isinstance(of_feeds, Mapping) else ():
+        from ops.gaps_text import gaps_text  # which has its words from here
+
+        yield f"{'gaps':<9}{one_line(path)} {one_line(gaps_text(gaps))}"
 
 
 def _warm(snapshot: Snapshot) -> Iterator[str]:
@@ -263,7 +268,7 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     if snapshot.get("standby"):
         yield from _warm(snapshot)
     yield from _market_link(snapshot)
-    yield from dropped_lines(snapshot)
+    yield from recording_lines(snapshot)
     for name, strategy in (snapshot.get("trading") or {}).items():
         reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())
         yield f"{'trading':<9}{one_line(name)} {one_line(strategy.get('symbol'))}: {reasons}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from messages.exit_codes import IN_ORDER
 from ops.client import NoAnswer
-from ops.health_text import dropped_lines, duration, moment, render
+from ops.health_text import duration, moment, recording_lines, render
 from ops.run_files import LEDGER, LOCK, STATUS, no_run
 
 _MOST_BYTES = 64_000_000
@@ -56,10 +56,10 @@ def last_page(last: Snapshot, *, colour: bool) -> str:
     return f"last known: {_when(last.get('captured_at_ns'))}\n{page}"
 
 
-def rows_not_used(last: Snapshot) -> list[str]:
-    """Give the line of each recording of which not every row was used; none where it is damaged."""
+def of_recordings(last: Snapshot) -> list[str]:
+    """Give the lines of each recording's unused rows and gaps; none where it is damaged."""
     try:
-        return list(dropped_lines(last))
+        return list(recording_lines(last))
     except Exception:  # noqa: BLE001 - as of the page
         return []
 

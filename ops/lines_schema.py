@@ -197,6 +197,25 @@ class DroppedRows(_Line, kw_only=True):
     """The first few rows, each ``file:line: sentence``."""
 
 
+class RecordingGap(_Line, kw_only=True):
+    """Where something is missing between two rows; `missing` is 0 where nobody knows how many."""
+
+    symbol: str
+    place: str
+    """``file:line`` of the row after it."""
+    missing: int
+    lasted_s: float
+
+
+class RecordingGaps(_Line, kw_only=True):
+    """The gaps of one recording."""
+
+    gaps: int
+    missing: int
+    first: list[RecordingGap]
+    """The first few."""
+
+
 class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     """The last line: what came of it."""
 
@@ -207,6 +226,8 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     why_nothing: dict[str, str]
     dropped: dict[str, DroppedRows]
     """By feed; empty where every row was used."""
+    gaps: dict[str, RecordingGaps]
+    """By feed of a recording; empty where there is none."""
     profit: dict[str, str]
     """By quote currency, since this process began; to two digits, small ones to more."""
     profit_since_beginning: dict[str, str] | None

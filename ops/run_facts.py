@@ -13,6 +13,7 @@ from decisions.dropped_rows import dropped_of
 from decisions.metrics import money
 from decisions.order_keys import moment_in
 from decisions.portfolio import Portfolio
+from decisions.recording_gaps import FirstGaps
 from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import FeedGap, FeedReport, FeedState
@@ -39,6 +40,7 @@ class RunFacts:
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
         self._gaps: Counter[ActorPath] = Counter()
         self._reports: dict[ActorPath, FeedReport] = {}
+        self._first_gaps = FirstGaps()
         self._priced_ns: dict[Symbol, int] = {}
         self._market_ns: dict[Symbol, int] = {}
 
@@ -61,6 +63,7 @@ class RunFacts:
         elif isinstance(message, FeedGap):
             with self._lock:
                 self._gaps[message.feed] += 1
+            self._first_gaps.observe(message)
 
     def begin_with(self, open_keys: Iterable[OrderKey]) -> None:
         """Count in the orders that processes before this one left open."""
@@ -126,6 +129,11 @@ class RunFacts:
     def dropped(self) -> dict[str, dict[str, Any]]:
         """Say of each feed that could not use every row how many, why, and the first of them."""
         found = {path: dropped_of(report) for path, report in self._reports.copy().items()}
+        return {path: msgspec.to_builtins(one) for path, one in found.items() if one is not None}
+
+    def gaps(self) -> dict[str, dict[str, Any]]:
+        """Say of each recording with gaps how many, and where the first are."""
+        found = {path: self._first_gaps.of(one) for path, one in self._reports.copy().items()}
         return {path: msgspec.to_builtins(one) for path, one in found.items() if one is not None}
 
     def _order(self, update: OrderUpdate) -> None:

@@ -88,6 +88,7 @@ class Snapshots:
             "newest_claim": self._newest_claim(),
             "link": self.facts.link(),
             "dropped": self.dropped(),
+            "gaps": self.gaps(),
             "halt": self._halt(),
             "lease": None if self._lease is None else self._lease(),
             "left": self.left,
@@ -138,6 +139,10 @@ class Snapshots:
     def dropped(self) -> dict[str, dict[str, Any]]:
         """Say what of a recording could not be used; what comes over a connection is no file."""
         return {} if self._config.feed.is_connected else self.facts.dropped()
+
+    def gaps(self) -> dict[str, dict[str, Any]]:
+        """Say where a recording has gaps; those of a connection stand under `link`."""
+        return {} if self._config.feed.is_connected else self.facts.gaps()
 
     def open_stops(self) -> int:
         """How many stops the executor keeps."""

@@ -103,6 +103,7 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
         "counters": counters,
         "rejects_by_reason": {"a": 1, "b": 2},
         "dropped": {},
+        "gaps": {},
         "why_nothing": {},
         "profit": {"USDT": "1.00"},
         "profit_since_beginning": {"USDT": "1.00"},
@@ -119,6 +120,10 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
     assert more[-2:] == ["Left open: 1 order may still fill.", lines[-1]]
     assert lines[2] == ("Decisions: 2 sent, 3 refused (b 2, a 1), 0 duplicates filtered, 2 filled.")
     assert lines[3] == "Profit net of fees: 1.00 USDT."
+    first = {"symbol": "BTC/USDT", "place": "a.csv:3", "missing": 0, "lasted_s": 9.0}
+    gaps = {"feeds/feed:replay": {"gaps": 1, "missing": 0, "first": [first]}}
+    data = verdict_lines(word | {"gaps": gaps}, is_demonstration=False)[2]
+    assert data == "Data: 1 gap between rows, the first: BTC/USDT before a.csv:3 (9.0s)."
     paid = verdict_lines(word | {"other_fees": {"BNB": "0.0125"}}, is_demonstration=False)
     assert paid[3] == (
         "Profit net of fees: 1.00 USDT, less fees in coins of no known price, 0.0125 BNB in all."
@@ -152,6 +157,7 @@ def test_an_actor_that_is_taken_down_with_another_is_no_second_crash(
         "counters": {**counters, "errors": errors},
         "rejects_by_reason": {},
         "dropped": {},
+        "gaps": {},
         "why_nothing": {},
         "profit": {},
         "profit_since_beginning": {},

@@ -274,7 +274,7 @@ def test_a_damaged_status_file_is_no_run(
     assert "there is no run in" in capsys.readouterr().out
 
 
-def test_the_rows_that_an_ended_run_did_not_use_are_shown_as_of_a_living_one(
+def test_the_rows_that_an_ended_run_did_not_use_and_gaps_are_shown_as_of_a_living_one(
     tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = {"at_ns": time.time_ns(), "reason": "the market ended", "exit_code": 0}
@@ -283,8 +283,12 @@ def test_the_rows_that_an_ended_run_did_not_use_are_shown_as_of_a_living_one(
     page = left_behind(tmp_path, capsys, snapshot(ended=ended, dropped={"feed:replay": dropped}))
 
     assert "dropped  feed:replay 3 rows were not used (2 malformed, 1 duplicate)" in page
-    strange = left_behind(tmp_path, capsys, snapshot(ended=ended, dropped={"feed:replay": 5}))
-    assert strange.count("\n") == 1
+    gaps = {"feed:replay": {"gaps": 2, "missing": 0, "first": []}}
+    page = left_behind(tmp_path, capsys, snapshot(ended=ended, gaps=gaps))
+    assert "gaps     feed:replay 2 gaps between rows" in page
+    for name in ("dropped", "gaps"):
+        strange = left_behind(tmp_path, capsys, snapshot(ended=ended, **{name: {"feed:replay": 5}}))
+        assert strange.count("\n") == 1
 
 
 def test_of_a_run_whose_status_file_is_damaged_it_is_not_said_that_there_is_none(

@@ -12,6 +12,7 @@ from messages.values import OrderState
 from ops.health_text import _market_link, render
 from ops.run_facts import RunFacts
 from tests.decisions.test_dropped_rows import report
+from tests.decisions.test_recording_gaps import gap
 from tests.ops.test_order_log import KEY, update
 
 
@@ -71,10 +72,10 @@ def test_a_live_feed_tells_how_many_holes_its_market_has() -> None:
         )
     )
     assert facts.link()[feed]["gaps"] == 0
-    gap = FeedGap(
+    hole = FeedGap(
         feed=feed, symbol=Symbol("BTC/USDT"), ts_from_ns=at_ns, ts_to_ns=TimestampNs(9), missing=0
     )
-    facts.observe(gap)
+    facts.observe(hole)
 
     assert facts.link()[feed]["gaps"] == 1
     (line,) = _market_link({"link": facts.link()})
@@ -99,6 +100,21 @@ def test_what_a_recording_could_not_use_is_known_and_shown() -> None:
         "dropped  feeds/feed:replay 2 rows were not used (2 malformed), the first at a.csv:3"
         in (render({"dropped": facts.dropped()}))
     )
+
+
+def test_the_gaps_of_a_recording_are_known_and_shown() -> None:
+    facts, feed = RunFacts(lambda: 0), ActorPath("feeds/feed:replay")
+    facts.observe(report())
+    assert facts.gaps() == {}
+
+    facts.observe(gap(3))
+
+    first = {"symbol": "BTC/USDT", "place": "a.csv:3", "missing": 2, "lasted_s": 120.0}
+    assert facts.gaps()[feed] == {"gaps": 3, "missing": 7, "first": [first]}
+    assert (
+        "gaps     feeds/feed:replay 3 gaps between rows, 7 missing, the first: BTC/USDT before"
+        " a.csv:3 (2m00s, 2 missing)"
+    ) in render({"gaps": facts.gaps()})
 
 
 def test_each_symbol_has_an_age_of_its_own() -> None:

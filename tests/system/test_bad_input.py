@@ -71,6 +71,29 @@ def test_rubbish_lines_are_counted_named_and_never_traded_on(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_gaps_are_told_where_a_person_looks_with_metrics_off_too(tmp_path: Path) -> None:
+    lines = recorded(tmp_path / "candles.csv", 200)
+    lines = [*lines[:20], *lines[23:100], *lines[101:]]
+    (tmp_path / "candles.csv").write_text("\n".join(lines) + "\n")
+
+    run = start(config(tmp_path), "--disable-metrics")
+
+    told = (
+        "2 gaps between rows, 4 missing, the first: BTC/USDT before candles.csv:21"
+        " (3m00s, 3 missing), BTC/USDT before candles.csv:98 (1m00s, 1 missing)"
+    )
+    assert run.returncode == 0
+    assert (tmp_path / "run/watchkeeper.log").read_text().count(told) == 1
+    assert "between rows" not in run.stderr, "it is no warning"
+    word = last_line(run)["gaps"]["feeds/feed:replay"]
+    assert (word["gaps"], word["missing"]) == (2, 4)
+    assert [one["place"] for one in word["first"]] == ["candles.csv:21", "candles.csv:98"]
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["gaps"] == {"feeds/feed:replay": word}
+    assert (status["dropped"], last_line(run)["dropped"]) == ({}, {})
+
+
+@pytest.mark.slow
 def test_orders_that_were_sent_are_counted_with_metrics_off_too(tmp_path: Path) -> None:
     recorded(tmp_path / "candles.csv", 400)
 
