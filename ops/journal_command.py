@@ -112,7 +112,9 @@ def _message(frame: Frame) -> dict[str, Any]:
 def _json(row: dict[str, Any]) -> str:
     if "message" in row:
         row = {**row, "message": msgspec.Raw(to_json(row["message"]))}
-    return msgspec.json.encode(row, order="sorted").decode()
+    text = msgspec.json.encode(row, order="sorted").decode()
+    # A stranger's text may hold what a terminal acts on (C1); one of few letters lacks others.
+    return text if text.isascii() else json.dumps(json.loads(text), separators=(",", ":"))
 
 
 def _size(path: Path) -> int:

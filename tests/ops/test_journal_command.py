@@ -14,7 +14,7 @@ from messages.outside import Origin
 from persistence.frames import LOST, Frame
 from persistence.journal import JournalWriter
 
-HALTING = HaltTrading(reason="é", durable=False)
+HALTING = HaltTrading(reason="é\x9b2J", durable=False)
 HALT = to_msgpack(HALTING)
 WHOLE = Frame(Origin.COMMAND, 5, "execution/executor", HALT)
 STRANGE = Frame(Origin.MARKET, 6, "feeds/x", b"\xc1")
@@ -67,6 +67,7 @@ def test_a_line_has_the_message_as_the_json_codec_reads_it(
     assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
 
     line = capsys.readouterr().out.encode()
+    assert line.isascii(), "a terminal that shows it is told nothing"
     assert list(json.loads(line)) == ["actor", "at_ns", "message", "origin"]
     row = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     assert from_json(bytes(row["message"])) == HALTING
