@@ -1,11 +1,14 @@
-"""SIGKILL at random moments: the exchange's book is that of an uninterrupted run."""
+"""SIGKILL at random moments of trading: the exchange's book is that of an uninterrupted run."""
 
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -13,6 +16,10 @@ from ops.run_totals import open_keys
 from tests.system.conftest import STRESS, orders_at_venue
 
 KILLS = 200 if STRESS else 12
+MOST_ORDERS, MOST_S = 40, 0.02
+"""How many orders a life adds to the book before it is killed, and how much later that is, at most.
+All 420 take half a second of a process that begins for twice that: a moment drawn from its whole
+life is seldom one of trading."""
 CONFIG = """
 name = "killed"
 run_dir = "{run_dir}"
@@ -29,13 +36,15 @@ slow = 30
 """
 
 
-def start(folder: Path, week: Path) -> "subprocess.Popen[bytes]":
+def start(
+    folder: Path, week: Path, said: "IO[bytes] | int" = subprocess.PIPE
+) -> "subprocess.Popen[bytes]":
     """Start the bot on a run directory inside `folder`, as a user would."""
     folder.mkdir(exist_ok=True)
     config = folder / "config.toml"
     config.write_text(CONFIG.format(run_dir=folder / "run", path=week))
     command = [sys.executable, "-P", "-m", "cli", "start", str(config), "--json"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
 
 
 def finish(process: "subprocess.Popen[bytes]") -> str:
@@ -53,35 +62,59 @@ def wait_for_first_order(process: "subprocess.Popen[bytes]") -> None:
             return
 
 
+def orders_in(book: Path) -> int:
+    """Count the orders at the exchange, at any moment of a life."""
+    try:
+        with closing(sqlite3.connect(f"file:{book}?mode=ro", uri=True)) as database:
+            return int(database.execute("SELECT count(*) FROM orders").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0  # there is none, or it is being made
+
+
+def is_killed_at(folder: Path, week: Path, count: int, rng: random.Random) -> bool:
+    """Kill a life soon after its book holds so many orders, if it does not end before."""
+    with (folder / "said").open("ab") as said:  # of a pipe somebody would have to read
+        process = start(folder, week, said)
+    is_due = False
+    while not is_due:
+        is_due = orders_in(folder / "run/paper.db") >= count
+        try:
+            process.wait(rng.uniform(0, MOST_S))
+        except subprocess.TimeoutExpired:
+            continue
+        assert process.returncode == 0, (folder / "said").read_text()
+        return False
+    process.kill()
+    process.wait()
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_run_killed_again_and_again_leaves_the_book_of_an_uninterrupted_one(
     week: Path, tmp_path: Path
 ) -> None:
+    """A kill counts if its life added orders to the book, and there were more to come."""
     finish(start(tmp_path / "whole", week))
     expected = orders_at_venue(tmp_path / "whole/run")
     rng = random.Random(20261123)
-    kills, runs = 0, 0
+    kills, amid, runs = 0, 0, 0
 
-    while kills < KILLS:
+    while amid < KILLS:
         runs += 1
-        folder = tmp_path / f"killed-{runs}"
-        ended = False
-        while not ended:
-            process = start(folder, week)
-            try:  # read all the while: nobody reads a pipe that is only waited at, and it fills
-                process.communicate(timeout=rng.uniform(0.05, 1.5) if kills < KILLS else 120)
-                ended = True
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                process.communicate()
+        folder, there = tmp_path / f"killed-{runs}", 0
+        folder.mkdir()
+        while amid < KILLS and is_killed_at(folder, week, there + rng.randint(1, MOST_ORDERS), rng):
+            before, there = there, orders_in(folder / "run/paper.db")
+            kills += 1
+            amid += before < there < len(expected)
+        finish(start(folder, week))
 
-        assert process.returncode == 0
         assert orders_at_venue(folder / "run") == expected
         last = json.loads((folder / "run" / "status.json").read_bytes())
         assert last["open_orders"] == len(open_keys(folder / "run" / "ledger.db"))
 
+    assert amid > kills * 2 / 3, f"{amid} of {kills} kills fell while orders were sent"
     assert len({order[-1] for order in expected}) == len(expected) > 100
 
 
