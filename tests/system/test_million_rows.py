@@ -23,12 +23,7 @@ ALLOWED_GROWTH_KB = 64_000
 some 18 MB), and what allocators do not give back: what Python holds is the same at a third of the
 rows as at the end. One decimal kept of each further row would be more than this."""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.stress,
-    pytest.mark.timeout(3600),
-    pytest.mark.skipif(not STRESS, reason="the long form: tox -e stress"),
-]
+pytestmark = pytest.mark.slow
 
 
 class Replayed(NamedTuple):
@@ -94,14 +89,29 @@ def document(folder: Path) -> dict[str, object]:
     }
 
 
-def test_a_million_rows_give_the_crossovers_orders_and_take_no_more_memory(
-    recorded: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def recordings(recorded: Path) -> Path:
+    """The folder of both recordings, where they are at hand."""
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-    recordings = recorded / "candles_1m" / "bitfinex"
-    if not all((recordings / name).exists() for name in FILES.values()):
-        pytest.skip(f"the recordings of a million rows are not at hand ({recordings})")
+    folder = recorded / "candles_1m" / "bitfinex"
+    if not all((folder / name).exists() for name in FILES.values()):
+        pytest.skip(f"the recordings of a million rows are not at hand ({folder})")
+    return folder
 
+
+@pytest.mark.timeout(300)
+def test_the_first_rows_of_both_give_the_crossovers_orders(
+    recordings: Path, tmp_path: Path
+) -> None:
+    assert replay(tmp_path / "few", recordings, FEW).rows == FEW
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(not STRESS, reason="the long form: tox -e stress")
+def test_a_million_rows_give_the_crossovers_orders_and_take_no_more_memory(
+    recordings: Path, tmp_path: Path
+) -> None:
     few, some, whole = (
         replay(tmp_path / str(most), recordings, most) for most in (FEW, SOME, 10 * ALL)
     )
