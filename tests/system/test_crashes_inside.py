@@ -1,20 +1,29 @@
 """One part misbehaves: the others work on, health tells the story, the orders are the same."""
 
 import threading
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors.thread_runtime import ThreadRuntime
-from messages.ids import ActorPath
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from ops.config import Config
+from ops.snapshot import Snapshots
 from ops.wiring import System
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
 
 BROKEN = Path(__file__).with_name("broken_strategies.py")
 QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, "hang_after_s": 4}
+
+BROKEN_PATH = "execution/strategies/broken"
+AT = "(broken_strategies.py:*, in on_candle)"
+"""Where an error says that it was, in whatever line."""
+SAID_OF = {
+    InjectCrash: "ActorCrashed: crash injected: test",
+    InjectHang: "hung on InjectHang for * s; its thread is abandoned and fenced",
+}
 
 
 def beside_a_healthy_one(run_dir: Path, week: Path, broken: str) -> Config:
@@ -48,15 +57,34 @@ def healthy(week: Path, tmp_path: Path) -> list[Any]:
     return [order[:-1] for order in orders_at_venue(tmp_path / "healthy")]
 
 
-def cell_of(system: System, name: str) -> Any:
-    """The cell of one strategy."""
-    return system.runtime.cells[ActorPath(f"execution/strategies/{name}")]
+def marks(system: System, config: Config) -> dict[str, tuple[str, int, str]]:
+    """What `health` shows of whom something befell: its state, its restarts and its last error."""
+    return {
+        actor["path"]: (actor["state"], actor["restarts"], actor["last_error"])
+        for actor in Snapshots(system, config).take()["actors"]
+        if actor["restarts"] or actor["last_error"] or actor["state"] != "stopped"
+    }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broken", ["RaisesEvery500", "CallsExit", "Hangs"])
+@pytest.mark.parametrize(
+    ("broken", "failures", "error"),
+    [
+        (
+            "RaisesEvery500",
+            20,
+            f"RuntimeError: every five hundredth candle is too much for me {AT}",
+        ),
+        ("CallsExit", 10, f"SystemExit: 3 {AT}"),
+        (
+            "Hangs",
+            1,
+            f"hung on MarketBatch for * s at {AT[1:-1]}; its thread is abandoned and fenced",
+        ),
+    ],
+)
 def test_a_strategy_that_fails_now_and_then_misses_nothing_but_the_candles_it_failed_on(
-    week: Path, tmp_path: Path, healthy: list[Any], broken: str
+    week: Path, tmp_path: Path, healthy: list[Any], broken: str, failures: int, error: str
 ) -> None:
     config = beside_a_healthy_one(tmp_path / "run", week, broken)
 
@@ -64,10 +92,9 @@ def test_a_strategy_that_fails_now_and_then_misses_nothing_but_the_candles_it_fa
 
     assert of_strategy(tmp_path / "run", "well") == healthy
     assert of_strategy(tmp_path / "run", "broken") == healthy
-    assert cell_of(system, "broken").restarts > 0
-    assert cell_of(system, "broken").last_error
-    assert cell_of(system, "well").restarts == 0
-    assert system.executor.cell.restarts == 0
+    ((path, (state, restarts, said)),) = marks(system, config).items()
+    assert (path, state, restarts) == (BROKEN_PATH, "stopped", failures)
+    assert fnmatchcase(said, error)
 
 
 @pytest.mark.slow
@@ -80,7 +107,13 @@ def test_a_strategy_that_cannot_start_is_parked_and_the_other_trades(
 
     assert of_strategy(tmp_path / "run", "well") == healthy
     assert of_strategy(tmp_path / "run", "broken") == []
-    assert "not today" in cell_of(system, "broken").last_error
+    ((path, (state, _, said)),) = marks(system, config).items()
+    assert (path, state) == (BROKEN_PATH, "halted")
+    assert fnmatchcase(
+        said,
+        f"ConfigError: {BROKEN}:FailsToStart could not be made: "
+        "RuntimeError: not today (broken_strategies.py:*, in __init__)",
+    )
     assert system.fold.errors >= QUICK["strategy_max_restarts"]
 
 
@@ -105,5 +138,12 @@ def test_an_actor_that_dies_in_the_middle_changes_no_order(
     system = run_to_end(config, ThreadRuntime(ttl_enforced=False), at_start=kill_when_trading)
 
     assert [order[:-1] for order in orders_at_venue(tmp_path / "run")] == healthy
-    if (victim, how) != ("metrics", InjectHang):  # nobody waits for it: the run is over first
-        assert system.runtime.cells[ActorPath(victim)].restarts >= 1
+    told = marks(system, config)
+    if (victim, how) == ("metrics", InjectHang):  # nobody waits for it: the run is over first
+        assert set(told) <= {victim}
+        return
+    state, restarts, said = told.pop(victim)
+    assert (state, restarts) == ("stopped", 1)
+    assert fnmatchcase(said, SAID_OF[how])
+    beside = {"execution/strategies": ("stopped", 1, "")}  # rest for one: begun again with it
+    assert told == (beside if victim == "execution/executor" else {})
