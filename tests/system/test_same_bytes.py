@@ -1,11 +1,15 @@
 """Two runs in virtual time are the same bytes in every file; another schedule or market is not."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.cli.runs import ROOT
 from tests.replay.runs import config_of, run
 from tests.system.conftest import orders_at_venue
 
@@ -25,13 +29,20 @@ def files_of(run_dir: Path) -> dict[str, bytes]:
     }
 
 
+def run_here(*, schedule: int = 3, market: int = 7) -> None:
+    """Run a bot of two markets in the folder `run` of the working directory."""
+    symbols = ("BTC/USDT", "ETH/USDT")
+    config = config_of(Path("run"), "Pairs", symbols=symbols, **{"feed.seed": market})
+    run(config, seed=schedule)
+
+
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
     return Run(tmp_path, monkeypatch)
 
 
 class Run:
-    """Runs a bot of two markets in the folder `run` of a new working directory."""
+    """Runs it in a new working directory."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder, self._monkeypatch, self._count = folder, monkeypatch, 0
@@ -42,9 +53,7 @@ class Run:
         folder = self._folder / str(self._count)
         folder.mkdir()
         self._monkeypatch.chdir(folder)
-        symbols = ("BTC/USDT", "ETH/USDT")
-        config = config_of(Path("run"), "Pairs", symbols=symbols, **{"feed.seed": market})
-        run(config, seed=schedule)
+        run_here(schedule=schedule, market=market)
         return files_of(folder / "run")
 
 
@@ -54,6 +63,35 @@ def test_the_same_run_again_is_the_same_bytes_in_every_file(files: Run) -> None:
 
     assert {"ledger.db", "paper.db", "metrics.ndjson", "metrics_summary.json"} <= set(first)
     assert any(name.startswith("journal") for name in first)
+    assert set(first) == set(again)
+    assert [name for name in first if first[name] != again[name]] == []
+
+
+def files_of_a_process(folder: Path, hash_seed: str) -> dict[str, bytes]:
+    """Give the files of one run in a process of its own, in which words have other hashes."""
+    folder.mkdir()
+    code = (
+        "import os; os.getpid = lambda: 7; "  # the journal's first record names its process
+        "from tests.system.test_same_bytes import run_here; run_here()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
+    subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        timeout=120,
+    )
+    return files_of(folder / "run")
+
+
+@pytest.mark.slow
+def test_the_same_run_in_another_process_is_the_same_bytes_in_every_file(tmp_path: Path) -> None:
+    """What goes by the order of a set is the same within a process, and in no other."""
+    first, again = (files_of_a_process(tmp_path / seed, seed) for seed in ("1", "2"))
+
+    assert {"ledger.db", "paper.db", "metrics.ndjson", "metrics_summary.json"} <= set(first)
     assert set(first) == set(again)
     assert [name for name in first if first[name] != again[name]] == []
 
