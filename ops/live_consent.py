@@ -1,15 +1,20 @@
 """Real money asks for two deliberate acts.
 
 ``mode = "live"`` in the file, and the flag ``--i-understand-live`` once for each run directory.
+The word is looked for before a start does anything, and again once it holds the directory, which
+another one may have had since. It is written down when the venue's gate has passed: one that was
+given for a run that never could trade would bind its directory to an exchange for nothing.
 """
 
+import os
 import re
+import threading
 import time
 from pathlib import Path
 
 from messages.errors import ConfigError
 from ops.config_schema import VenueConfig
-from ops.run_dir import atomic_write, sync_folder
+from ops.run_dir import RunDir, atomic_write, sync_folder
 from ops.run_files import LIVE_CONSENT
 from ops.run_state import read_regular
 
@@ -26,29 +31,57 @@ class UnreadableConsent(ConfigError):
 
 
 def check_consent(run_dir: Path, venue: VenueConfig, *, given: bool) -> None:
-    """Pass a live run that a person has agreed to, now or at an earlier start.
-
-    A new word is on the disk, as a whole, when this returns.
+    """Pass a live run that a person has agreed to, now or at an earlier start; no file is changed.
 
     Raises:
         ConfigError: nobody has, or it was for another exchange, or for play money; or nobody
             knows, for the file cannot be read.
-        OSError: the word cannot be written down; an earlier one stands.
     """
-    path = run_dir / LIVE_CONSENT
     check_same_money(run_dir, venue)
-    if given:
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        atomic_write(path, f"agreed at {now} UTC\n{_ON}{_where(venue)}\n".encode())
-        sync_folder(run_dir)
-    elif not path.exists():
+    if not given and not (run_dir / LIVE_CONSENT).exists():
         raise ConfigError(
             [
                 'mode: "live" sends real orders with real money: start once with'
                 f" --i-understand-live for the run directory {run_dir}"
             ]
         )
+
+
+def note_consent(run_dir: RunDir, venue: VenueConfig) -> None:
+    """Write down a word that was given, by who holds the directory and has passed the gate.
+
+    It is on the disk, as a whole, when this returns.
+
+    Raises:
+        ConfigError: a word for another exchange stands there.
+        OSError: it cannot be written down; an earlier one stands.
+    """
+    check_same_money(run_dir.path, venue)
+    run_dir.atomic_write(LIVE_CONSENT, _word(venue))
+    sync_folder(run_dir.path)
+
+
+def note_consent_of_standby(run_dir: Path, venue: VenueConfig) -> None:
+    """Write down a word that was given to one who waits, unless there is one.
+
+    He holds nothing yet, and may wait for months, over starts without the flag. That another
+    process trades this very account is what the gate is to the others. Who has the directory may
+    write its own word meanwhile: that one is never replaced.
+
+    Raises:
+        ConfigError: a word for another exchange stands there.
+        OSError: it cannot be written down.
+    """
+    path = run_dir / LIVE_CONSENT
+    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new.tmp")
+    try:
+        atomic_write(new, _word(venue))
+        os.link(new, path)
+        sync_folder(run_dir)
+    except FileExistsError:
+        check_same_money(run_dir, venue)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def check_same_money(run_dir: Path, venue: VenueConfig) -> None:
@@ -91,6 +124,11 @@ def _agreed(path: Path, here: str) -> str:
             ]
         )
     return word["where"] or ""
+
+
+def _word(venue: VenueConfig) -> bytes:
+    now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    return f"agreed at {now} UTC\n{_ON}{_where(venue)}\n".encode()
 
 
 def _where(venue: VenueConfig) -> str:

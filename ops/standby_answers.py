@@ -9,7 +9,7 @@ a rolling update nor the eviction of a node could ever go on.
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from decisions.lease import Wait
@@ -95,6 +95,8 @@ def answering(config: Config, view: StandbyView) -> Iterator[None]:
         )
         stack.callback(control.close)
         try:
+            with suppress(FileExistsError):  # it is another host's run that has one
+                config.run_dir.mkdir(mode=0o700, parents=True)
             control.start()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()

@@ -10,6 +10,7 @@ from actors.log import logger, open_log
 from ops.config import Config, IdempotencyBackend, VenueType
 from ops.effective import effective_text
 from ops.ledger_choice import settle_place
+from ops.live_consent import check_consent, note_consent, note_consent_of_standby
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
 from ops.lost_ledger import check_not_lost, last_claim
@@ -76,6 +77,8 @@ class Start:
         account, warm = self._account(stack)
         opened = stack.enter_context(market_of(config, warm.feed if warm else None))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
+        if account is not None:  # again, for another one may have had the directory since
+            check_consent(run_dir.path, config.venue, given=self._options.i_understand_live)
         place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
         is_kept = config.idempotency.backend is not IdempotencyBackend.MEMORY
@@ -90,6 +93,8 @@ class Start:
         if account is not None:
             account.open(warm.listing if warm else ())
             stack.callback(account.close)
+            if self._options.i_understand_live:
+                note_consent(run_dir, config.venue)
         return Ready(
             run_dir=run_dir,
             account=account,
@@ -113,8 +118,12 @@ class Start:
             from ops.takeover import taken_over
 
             with self._waiting.not_counting():
-                return taken_over(config, stack, tell)
+                return taken_over(config, stack, tell, self._note_while_waiting)
         return stack.enter_context(hold_account(config, standby=False, tell=tell)), None
+
+    def _note_while_waiting(self) -> None:
+        if self._options.i_understand_live:
+            note_consent_of_standby(self._config.run_dir, self._config.venue)
 
     def _ledger(
         self, stack: ExitStack, place: "LedgerPlace | None", run_dir: RunDir

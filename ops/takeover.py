@@ -1,5 +1,6 @@
 """From standing by to holding the account: warm until then, and what was warm handed on."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from decisions.lease import Wait
@@ -13,10 +14,13 @@ from ops.standby import Handed, standing_by
 from ops.standby_answers import StandbyView, answering
 
 
-def taken_over(config: Config, stack: ExitStack, tell: Tell) -> tuple[Account, Handed]:
+def taken_over(
+    config: Config, stack: ExitStack, tell: Tell, waits: Callable[[], object]
+) -> tuple[Account, Handed]:
     """Wait for the account of a config as long as it takes; it is the stack's to let go of.
 
-    The feed that is handed over is the caller's to close. `tell` as in `hold_lease`.
+    The feed that is handed over is the caller's to close. `tell` as in `hold_lease`. `waits` is
+    called once, when it is sure that there is somebody to wait for.
 
     Raises:
         LeaseError: its orders are in another run directory.
@@ -28,8 +32,14 @@ def taken_over(config: Config, stack: ExitStack, tell: Tell) -> tuple[Account, H
         view = StandbyView(config, warming.snapshot)
         waiting.enter_context(answering(config, view))
 
+        is_first = True
+
         def seen(wait: Wait, at: Moment) -> None:
             """Get warm only once it is sure that there is somebody to wait for."""
+            nonlocal is_first
+            if is_first:
+                waits()
+                is_first = False
             view.seen(wait, at)
             warming.start()
 
