@@ -9,7 +9,15 @@ from enum import StrEnum
 
 import msgspec
 
-from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, SENT_INTO, WAITS, Outcome
+from decisions.drill_faults import (
+    ASKED_INTO,
+    EVERYWHERE,
+    FAULTS,
+    PROVED,
+    SENT_INTO,
+    WAITS,
+    Outcome,
+)
 
 
 class Point(StrEnum):
@@ -131,7 +139,7 @@ def is_possible(case: Case) -> bool:
     if point is Point.ANSWER_PENDING:
         return case.fault in WAITS
     if point in _ASKED:
-        return outcome in _LOST
+        return outcome in _LOST and case.fault not in PROVED
     if point in _AGAIN:
         return outcome is Outcome.ABSENT
     return True
@@ -199,7 +207,9 @@ _ASKING: dict[Blow, tuple[Point, ...]] = {
         *(Point.FIND_ANSWERED, Point.FIND_TOLD),  # it asks for what has failed once
         Point.RESTART_ANSWERED,  # and so does the third
     ),
-    Blow.EXECUTOR_CRASH: (Point.FIND_ANSWERED,),
+    # Its successor meets the fault as it starts, or asks again; what hung wakes up beside it.
+    Blow.EXECUTOR_CRASH: (Point.ANSWER_RECEIVED, Point.FIND_ASKED, Point.FIND_ANSWERED),
+    Blow.EXECUTOR_HANG: (Point.ANSWER_RECEIVED, Point.FIND_ASKED, Point.FIND_ANSWERED),
 }
 """Where questions that fail can matter: who asks again, and whom a late answer reaches."""
 
@@ -208,6 +218,9 @@ def _of_sending(fault: str, blow: Blow) -> tuple[Point, ...]:
     """Give where somebody dies under a fault that a placement meets."""
     if blow is Blow.EXECUTOR_CRASH:  # its successor gets an answer that it has not asked for
         return (Point.PAST_FENCE, Point.ANSWER_PENDING, Point.ANSWER_RECEIVED)
+    if blow is Blow.EXECUTOR_HANG:  # the same, and what hung wakes up and hears of it, too
+        waits = (Point.ANSWER_PENDING, Point.ANSWER_RECEIVED)
+        return (*waits, Point.FIND_ASKED, Point.FIND_ANSWERED)
     if blow is not Blow.KILL:
         return ()
     # Past the fence the second send meets it, by the process that found the order absent.
@@ -257,6 +270,7 @@ def _every_point() -> Iterator[Case]:
 _LIKE_OTHERS = frozenset(
     {"reset_after", "reset_before", "hang_after", "close_after", "close_before", "half_json"}
     | {"empty_object", "timeout_code_before", "server_error_before", "query_html"}
+    | {"empty_body", "timeout_code_after"}
 )
 """Killed at above, or so near to another fault that the full matrix is the place for it."""
 
@@ -265,10 +279,14 @@ def _every_fault() -> Iterator[Case]:
     for fault in EVERYWHERE:
         if fault in ("none", "late_inside", "stale_read", "too_many_requests", "hang_before"):
             continue
+        if fault in PROVED:
+            continue  # killed at below
         if fault not in _LIKE_OTHERS:
             yield Case(Point.INTENT_TOLD, fault, Blow.NONE)
     yield Case(Point.INTENT_TOLD, "none", Blow.NONE)
     yield Case(Point.ANSWER_RECEIVED, "key_revoked", Blow.EXECUTOR_CRASH)
+    yield Case(Point.ANSWER_RECEIVED, "unexpected_response_after", Blow.EXECUTOR_HANG)
+    yield Case(Point.ABSENCE_RECORDED, "connection_refused", Blow.KILL)
     yield Case(Point.AFTER_OUTCOME, "stale_read", Blow.KILL)
     yield Case(Point.ANSWER_PENDING, "late_inside", Blow.KILL)
     yield Case(Point.ANSWER_RECEIVED, "too_many_requests", Blow.KILL)

@@ -177,14 +177,25 @@ ROADS: dict[Road, tuple[CancelPoint, ...]] = {
 """By which points each leads."""
 
 _BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+_ANY = (Kind.CANCEL, Kind.WAIT, Kind.ASKING)
 _FEW = {
     (Road.HALT, _P.CANCEL_PENDING, Blow.KILL): (Kind.WAIT,),
     # The next process does not know what became of the cancel.
-    (Road.HALT, _P.CANCEL_REPLIED, Blow.KILL): (Kind.CANCEL, Kind.WAIT, Kind.ASKING),
+    (Road.HALT, _P.CANCEL_REPLIED, Blow.KILL): _ANY,
     # The successor is told what it has not asked for.
-    (Road.HALT, _P.CANCEL_SHOWN, Blow.EXECUTOR_CRASH): (Kind.CANCEL, Kind.WAIT, Kind.ASKING),
+    (Road.HALT, _P.CANCEL_SHOWN, Blow.EXECUTOR_CRASH): _ANY,
+    # It asks again for what has failed once, or is about to.
+    (Road.HALT, _P.FIND_ASKED, Blow.EXECUTOR_CRASH): (Kind.ASKING,),
+    (Road.HALT, _P.FIND_ANSWERED, Blow.EXECUTOR_CRASH): (Kind.ASKING,),
+    # What hung wakes up beside the successor, and hears of the same cancel.
+    (Road.HALT, _P.CANCEL_PENDING, Blow.EXECUTOR_HANG): (Kind.WAIT,),
+    (Road.HALT, _P.CANCEL_REPLIED, Blow.EXECUTOR_HANG): _ANY,
+    (Road.HALT, _P.CANCEL_SHOWN, Blow.EXECUTOR_HANG): _ANY,
+    (Road.HALT, _P.FIND_ASKED, Blow.EXECUTOR_HANG): _ANY,
+    (Road.HALT, _P.FIND_ANSWERED, Blow.EXECUTOR_HANG): _ANY,
     # Nobody answers the person, who orders it again; asking is as in a halt.
     (Road.CANCEL, _P.CANCEL_REPLIED, Blow.KILL): (Kind.CANCEL, Kind.WAIT),
+    (Road.CANCEL, _P.CANCEL_REPLIED, Blow.EXECUTOR_HANG): (Kind.CANCEL, Kind.WAIT),
 }
 _SETTLED = frozenset({"none", "cancel_partial_race"})
 """What is left to tell once all is settled: a fill that came with the cancel, or nothing."""

@@ -12,7 +12,7 @@ class Outcome(StrEnum):
     LATE = "late"
     """The venue will have it, after the sender has given up waiting."""
     ABSENT = "absent"
-    """The venue does not have it, and the answer does not prove that."""
+    """The venue does not have it, which the answer proves where it is in `PROVED` alone."""
     REFUSED = "refused"
     """The venue says that it does not take it; final."""
 
@@ -41,10 +41,14 @@ EVERYWHERE: dict[str, Outcome] = {
     "query_html": Outcome.TAKEN,
     "query_429": Outcome.TAKEN,
     "streamed": Outcome.TAKEN,
+    "connection_refused": Outcome.ABSENT,
 }
 """Each strikes one order once, and is played at every point that an order under it comes by. The
-last five: its answer is lost, and then the questions see too old a state, are reset, are answered
-with HTML or with 429, or the stream tells first."""
+last six: its answer is lost, and then the questions see too old a state, are reset, are answered
+with HTML or with 429, or the stream tells first; and nobody listens where it is sent to."""
+
+PROVED: frozenset[str] = frozenset({"connection_refused"})
+"""The request has surely not left: nobody asks for the order, it is sent again."""
 
 SENT_INTO: dict[str, Outcome] = {
     "truncated_length": Outcome.TAKEN,
@@ -102,5 +106,5 @@ WAITS: frozenset[str] = frozenset(
 )
 """The sender waits until it gives up."""
 
-OF_PLACING: frozenset[str] = frozenset({"too_many_orders", "partial_fill", "no_fill"})
-"""A cancel meets them not: they are about what is placed."""
+OF_PLACING: frozenset[str] = PROVED | {"too_many_orders", "partial_fill", "no_fill"}
+"""A cancel meets them not: they are about what is placed, or strike no other request here."""

@@ -13,7 +13,7 @@ from typing import Any
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
 from decisions.drill_exit import ExitCase
-from decisions.drill_faults import EVERYWHERE, HALTING
+from decisions.drill_faults import EVERYWHERE, HALTING, PROVED
 from decisions.drill_replace import ReplaceCase
 from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
@@ -89,6 +89,8 @@ class Rehearsal:
         self._setting, self._case, self._baseline = setting, case, baseline
         self._lives = 0
         self._reached = False
+        self._refused = False
+        """Whether the connection has been refused that is to be."""
         self._began = time.monotonic()
         self._failed = ""
         self._revoked_before = 0
@@ -152,12 +154,21 @@ class Rehearsal:
     def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002 - for those of another kind
         """Say what else is wrong at the end."""
         case = self._case
+        if case is not None and case.fault in PROVED:
+            return self._wrong_unless_refused(case.fault)
         if not isinstance(case, Case) or case.fault in EVERYWHERE:
             return []  # some of those are at points that lie ahead of any request
         sent, *asked = self._exchange.exchange.armed()  # a list may tell what a question would
         if sent.struck and (not asked or any(armed.struck for armed in asked)):
             return []
         return [f"{case.fault} did not strike: {IN_VAIN}"]
+
+    def _wrong_unless_refused(self, fault: str) -> list[str]:
+        """Say that a placement arrived and none was refused; a decision that died sends none."""
+        target = self._baseline.target if self._baseline is not None else None
+        name = target.client_order_id if target is not None else None
+        arrived = self._exchange.exchange.requests(operation="place", client_order_id=name)
+        return [f"{fault} did not strike: {IN_VAIN}"] if arrived and not self._refused else []
 
     def _result(
         self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float
@@ -189,6 +200,7 @@ class Rehearsal:
         finally:
             life.stop(0 if self._setting.over.is_set() else STOP_LIMIT_S)
         self._reached = life.has("reached") if point is not None else self._reached
+        self._refused = self._refused or life.has("refused")
         heard = self._has_heard() and life.returncode != -signal.SIGKILL
         wrong = wrong_words(life.errors, key_refused=heard)
         if life.returncode == EXIT_EXHAUSTED or wrong:
@@ -272,6 +284,7 @@ class Rehearsal:
             point=point if isinstance(point, Point) else None,
             cancel_point=point if isinstance(point, CancelPoint) else None,
             cancels=setting.cancels,
+            refuses=self._case is not None and self._case.fault in PROVED and not self._refused,
             blow=blow,
             ledger=self._place,
         )

@@ -45,6 +45,7 @@ from ops.drill_leaving import PRICES as LEAVING_PRICES
 from ops.drill_leaving import leaving_config
 from ops.drill_led_traps import LedRuntime
 from ops.drill_ledger import GO_ON, watched
+from ops.drill_refusal import Refusal
 from ops.drill_replace_traps import ReplaceRuntime, ReplaceTrap
 from ops.drill_replaced import PRICES, replaced_config
 from ops.drill_resting import RESTING, resting_config
@@ -111,6 +112,8 @@ class Job(msgspec.Struct, kw_only=True):
     """The order that is replaced by the target, or the entry of the exit."""
     leaves: Target | None = None
     """The exit, which the target is or follows."""
+    refuses: bool = False
+    """Whether nobody listens where the target is sent to next, once."""
     ledger: LedgerPlace | None = None
     """None is the run directory's own file."""
 
@@ -301,6 +304,8 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
     make = CancelVenue if isinstance(trap, CancelTrap) else DrillVenue
     venue = make(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311 - the same in every run
     venue.trap = trap
+    if job.refuses and job.target is not None:
+        venue.refusal = Refusal(job.target.client_order_id, trap.say)
     loop = VenueLoop("venue")
     loop.start()
     return LiveVenue(venue, loop, _opened(venue, loop))

@@ -57,6 +57,7 @@ _PLANS: dict[str, tuple[Plan, ...]] = {
     "query_lagging": (_LOST, *_reads(Fault.LAGGING_READ)),
     **_asked_in_vain(),
     "streamed": (_LOST,),
+    "connection_refused": (),  # no exchange hears of it: see `ops.drill_refusal`
     "too_many_requests": (Plan(fault=Fault.TOO_MANY_REQUESTS, retry_after_s=1),),
     "ip_banned": (Plan(fault=Fault.IP_BANNED, retry_after_s=1),),
     "delayed_engine": (Plan(fault=Fault.DELAYED_ENGINE, delay_ms=INSIDE_MS),),

@@ -24,6 +24,7 @@ from decisions.drill_cancel import CancelPoint
 from decisions.drill_exit import ExitPoint
 from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
+from exchanges.facts import VenueFacts
 from exchanges.protocol import NewOrder
 from messages.errors import LedgerLost
 from messages.ids import EXECUTOR, ClientOrderId, OrderKey, Symbol, VenueOrderId
@@ -32,6 +33,7 @@ from messages.market import MarketAck
 from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, SubmitDone
 from messages.stops import Stop
 from messages.values import OrderState
+from ops.drill_refusal import Refusal
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, Step
 from persistence.stored_ledger import StoredLedger, Write
@@ -324,6 +326,14 @@ class DrillVenue(CcxtVenue):
     """The real venue through ccxt, noticed on its way in and out."""
 
     trap: Trap
+    refusal: Refusal | None = None
+
+    async def open(self) -> VenueFacts:
+        """See `CcxtVenue.open`."""
+        facts = await super().open()
+        if self.refusal is not None:
+            self._client.fetch = self.refusal.around(self._client.fetch)
+        return facts
 
     async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """See `LiveTrading.submit`."""

@@ -24,7 +24,7 @@ from decisions.drill import (
     quick_cases,
     quick_lost_ledger_cases,
 )
-from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, HALTING, SENT_INTO
+from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, HALTING, PROVED, SENT_INTO
 from decisions.drill_verdict import (
     KEY_REFUSED,
     AtExchange,
@@ -39,6 +39,7 @@ from messages.ids import ClientOrderId, Symbol
 from messages.values import OrderState, Side
 
 BTC = Symbol("BTC/USDT")
+ASKING = (Point.FIND_ASKED, Point.FIND_ANSWERED)
 
 
 def order(name: str, filled: str = "1", **changes: Any) -> AtExchange:
@@ -117,7 +118,27 @@ def test_what_a_question_meets_is_played_where_an_order_is_asked_for(fault: str)
 
     assert points_of(fault, Blow.NONE) == {Point.INTENT_TOLD}
     assert points_of(fault, Blow.KILL) == killed
-    assert points_of(fault, Blow.EXECUTOR_CRASH) == {Point.FIND_ANSWERED}
+    asking = {Point.ANSWER_RECEIVED, Point.FIND_ASKED, Point.FIND_ANSWERED}
+    assert points_of(fault, Blow.EXECUTOR_CRASH) == asking
+    assert points_of(fault, Blow.EXECUTOR_HANG) == asking
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+def test_under_every_fault_the_executor_hangs_where_an_answer_is_awaited_and_where_it_asks(
+    fault: str,
+) -> None:
+    hung = points_of(fault, Blow.EXECUTOR_HANG)
+
+    for point in (Point.ANSWER_PENDING, Point.ANSWER_RECEIVED, *ASKING):
+        assert (point in hung) is is_possible(Case(point, fault, Blow.EXECUTOR_HANG))
+
+
+@pytest.mark.parametrize("fault", sorted(PROVED))
+def test_nobody_asks_for_an_order_that_has_surely_not_left(fault: str) -> None:
+    struck = {case.point for case in full_cases() if case.fault == fault}
+
+    assert not struck & {Point.ANSWER_PENDING, Point.FIND_TOLD, *ASKING}
+    assert struck > {Point.ABSENCE_RECORDED, Point.BEFORE_RESEND, Point.AFTER_RESEND}
 
 
 def test_a_key_that_is_refused_is_heard_of_by_a_placement_and_by_a_question() -> None:
@@ -138,7 +159,7 @@ def points_of(fault: str, blow: Blow) -> set[Point]:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cases()), len(full_cases())) == (48, 1841)
+    assert (len(quick_cases()), len(full_cases())) == (48, 2036)
     assert (len(quick_lost_ledger_cases()), len(lost_ledger_cases())) == (4, 104)
 
 
@@ -169,6 +190,7 @@ def test_a_case_is_read_as_it_is_written(case: Case) -> None:
         ("after_settled/none/kill", "does not surely come by that point"),
         ("absence_recorded/reset_after/kill", "does not surely come by that point"),
         ("restart_answered/streamed/kill", "does not surely come by that point"),
+        ("find_asked/connection_refused/kill", "does not surely come by that point"),
         ("answer_pending/none/kill", "does not surely come by that point"),
         ("in_fence/none/commit_unanswered", "does not surely come by that point"),
     ],

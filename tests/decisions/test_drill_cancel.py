@@ -1,5 +1,7 @@
 """The crash rehearsal's cases of halts and cancels."""
 
+from collections import Counter
+
 import pytest
 
 from decisions.drill import Blow
@@ -17,10 +19,12 @@ from decisions.drill_cancel import (
     parse_cancel_case,
     quick_cancel_cases,
 )
-from decisions.drill_faults import FAULTS, OF_PLACING
+from decisions.drill_faults import ASKED_INTO, FAULTS, OF_PLACING
 
 FULL = full_cancel_cases()
 BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG}
+AT_MOST = {Blow.NONE: 2, Blow.KILL: 3, Blow.EXECUTOR_CRASH: 3, Blow.EXECUTOR_HANG: 6}
+"""How many cases there are of each blow under a fault that is played at few points."""
 
 
 def test_every_point_has_a_sentence_and_lies_on_a_road() -> None:
@@ -29,7 +33,7 @@ def test_every_point_has_a_sentence_and_lies_on_a_road() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cancel_cases()), len(FULL)) == (9, 2696)
+    assert (len(quick_cancel_cases()), len(FULL)) == (9, 2890)
 
 
 def test_no_case_is_played_twice() -> None:
@@ -58,7 +62,27 @@ def test_what_orders_meet_at_few_points_is_killed_at_where_a_cancels_answer_is_r
     of_it = [case for case in FULL if case.fault == fault]
 
     assert CancelCase(Road.HALT, CancelPoint.CANCEL_REPLIED, fault, Blow.KILL) in of_it
-    assert len(of_it) < 8, "not everywhere"
+    struck = Counter(case.blow for case in of_it)
+    assert struck <= Counter(AT_MOST), "not everywhere"
+
+
+@pytest.mark.parametrize("fault", sorted(FEW_POINTS))
+def test_under_what_orders_meet_at_few_points_the_executor_hangs_in_a_halt_wherever_it_waits(
+    fault: str,
+) -> None:
+    points = {CancelPoint.CANCEL_PENDING, CancelPoint.CANCEL_REPLIED, CancelPoint.CANCEL_SHOWN}
+    points |= {CancelPoint.FIND_ASKED, CancelPoint.FIND_ANSWERED}
+    hung = [CancelCase(Road.HALT, point, fault, Blow.EXECUTOR_HANG) for point in points]
+
+    assert {case for case in hung if is_cancel_possible(case)} == {*hung} & {*FULL}
+
+
+@pytest.mark.parametrize("fault", sorted(ASKED_INTO))
+def test_an_executor_that_crashes_where_it_asks_leaves_a_successor_that_meets_the_fault(
+    fault: str,
+) -> None:
+    for point in (CancelPoint.CANCEL_SHOWN, CancelPoint.FIND_ASKED, CancelPoint.FIND_ANSWERED):
+        assert CancelCase(Road.HALT, point, fault, Blow.EXECUTOR_CRASH) in FULL
 
 
 @pytest.mark.parametrize("fault", [name for name in CANCEL_FAULTS if name not in FEW_POINTS])

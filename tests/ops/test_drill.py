@@ -11,7 +11,7 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
 from decisions.drill import Blow, Case, Point
 from decisions.drill_cancel import CANCEL_FAULTS, Kind
-from decisions.drill_faults import FAULTS, Outcome
+from decisions.drill_faults import FAULTS, PROVED, Outcome
 from exchanges.local.calls import BEFORE
 from exchanges.local.faults import Fault, Plan
 from messages.errors import ConfigError, DataError
@@ -47,6 +47,8 @@ FAILED = Result(
 )
 
 
+NO_PLAN = {"none", *PROVED}
+"""The exchange has no part in these."""
 IN_TIME = ("late_inside", "late_outside", "delayed_engine", "delayed_engine_outside")
 """When it arrives decides what becomes of it."""
 
@@ -77,11 +79,11 @@ def test_where_nobody_has_a_terminal_the_end_and_each_failure_are_told(
 def test_a_fault_strikes_one_placement_of_the_target_and_no_other_order(name: str) -> None:
     plans = placing(name)
 
-    assert len(plans) == (0 if name == "none" else 1)
+    assert len(plans) == (0 if name in NO_PLAN else 1)
     assert all(plan.client_order_id == NAME and plan.times == 1 for plan in plans)
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*IN_TIME, "none")])
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*IN_TIME, *NO_PLAN)])
 def test_a_fault_does_to_the_order_what_the_matrix_says(name: str) -> None:
     (plan,) = placing(name)
 
@@ -99,7 +101,7 @@ def test_the_shortened_window_covers_what_the_exchange_is_told_to_delay() -> Non
 
 def test_every_other_fault_is_one_of_the_exchanges_own() -> None:
     own = {fault.value for fault in Fault}
-    ours = {"none", "streamed", *IN_TIME}
+    ours = {*NO_PLAN, "streamed", *IN_TIME}
     assert {name for name in FAULTS if not name.startswith("query_")} - ours <= own
 
 
