@@ -5,11 +5,12 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,29 @@ from ops.run_files import typed
 from tests.cli.runs import ROOT
 from tests.ops.test_order_log import update
 
+TWO_SECONDS = ("--max-events", "200", "--speed", "6000")
+ENDLESS = ("--speed", "600")
+A_FILL = re.compile(rb"\d\d:\d\d:\d\dZ [^\n]*filled")
+"""A row of the last orders."""
+SIX = ["Ended", "Market", "Decisions", "Profit net of fees", "Survived", "Files"]
+"""How the lines begin that are left on the screen."""
 
-def on_a_terminal(run_dir: Path, environment: Mapping[str, str]) -> str:
-    """Give all that a run of two seconds writes to a terminal of 80 columns, to its end."""
+
+def on_a_terminal(
+    run_dir: Path,
+    environment: Mapping[str, str],
+    length: Sequence[str] = TWO_SECONDS,
+    interrupt_at: re.Pattern[bytes] | None = None,
+    code: int = 0,
+) -> str:
+    """Give all that a run writes to a terminal of 80 columns, to its end.
+
+    `interrupt_at` is what is on the screen when the terminal tells it of Ctrl-C; `code` its exit.
+    """
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     bot = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", "start", "--max-events", "200", "--speed", "6000",
+        [sys.executable, "-P", "-m", "cli", "start", *length,
          "--no-chaos", "--run-dir", str(run_dir)],
         stdin=subprocess.DEVNULL,
         stdout=its,
@@ -44,8 +61,11 @@ def on_a_terminal(run_dir: Path, environment: Mapping[str, str]) -> str:
     with suppress(OSError):  # so a terminal says that nobody has it open any more
         while piece := os.read(ours, 65_536):
             told += piece
+            if interrupt_at and interrupt_at.search(told):
+                bot.send_signal(signal.SIGINT)
+                interrupt_at = None
     os.close(ours)
-    assert bot.wait(60) == 0
+    assert bot.wait(60) == code
     return told.decode("latin-1")
 
 
@@ -72,6 +92,20 @@ def test_the_end_of_a_run_that_was_well_is_no_alarm(tmp_path: Path) -> None:
     assert "watchkeeper  paper  OK" in told
     assert "CRITICAL" not in told
     assert "not running" not in told
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_ends_in_order_with_its_six_lines(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+
+    told = on_a_terminal(run_dir, {}, ENDLESS, interrupt_at=A_FILL, code=130)
+
+    assert told.rindex("\x1b[?25h") > told.rindex("\x1b[?25l"), "the cursor is there again"
+    end = told[told.index("Ended: ") :].splitlines()
+    assert [line.partition(":")[0] for line in end] == SIX
+    assert end[0] == "Ended: stopped by SIGINT."
+    assert "0 doubled, 0 without a decision" in end[4]
+    assert json.loads((run_dir / "status.json").read_text())["ended"]["exit_code"] == 130
 
 
 @pytest.mark.slow
