@@ -9,8 +9,10 @@ from tests.peak_memory import measured
 from tests.system.conftest import STRESS
 
 FEW, MANY = (50_000, 1_000_000) if STRESS else (10_000, 60_000)
-ALLOWED_GROWTH_KB = 32_000
-"""What the venue keeps to look back (bounded) and what the allocator does not give back."""
+ALLOWED_GROWTH_KB = 32_000 if STRESS else 10_000
+"""What the venue keeps to look back (bounded) and what the allocator does not give back: of 50,000
+further rows 6.5 to 6.7 MB in each of three runs on a machine with too much to do. One decimal kept
+of each of those rows is some 5 MB more."""
 
 
 def peak_kb(folder: Path, rows: int) -> int:
