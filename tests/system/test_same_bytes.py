@@ -13,6 +13,7 @@ from tests.cli.runs import ROOT
 from tests.replay.runs import config_of, run
 from tests.system.conftest import orders_at_venue
 
+HERE = Path(__file__).resolve().parents[2]
 LOG_INDEX = "-shm"
 """SQLite's index of a write-ahead log: memory that several processes share, and no content."""
 
@@ -74,15 +75,17 @@ def files_of_a_process(folder: Path, hash_seed: str) -> dict[str, bytes]:
         "import os; os.getpid = lambda: 7; "  # the journal's first record names its process
         "from tests.system.test_same_bytes import run_here; run_here()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
-    subprocess.run(
+    path = os.pathsep.join([str(ROOT), str(HERE)])  # the bot, and this file, which no wheel holds
+    done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=folder,
-        env=environment,
-        stderr=subprocess.DEVNULL,
-        check=True,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": hash_seed},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
         timeout=120,
     )
+    assert done.returncode == 0, done.stderr
     return files_of(folder / "run")
 
 
