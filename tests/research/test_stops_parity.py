@@ -109,6 +109,7 @@ LIMITS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: next(iter(limit)))
 def test_one_whose_entry_was_refused_enters_again_and_decides_the_same_if_shown_again(
     tmp_path: Path, limit: dict[str, Any]
