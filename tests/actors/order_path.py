@@ -52,10 +52,14 @@ PLANTED = (
     "LedgerFenced",
     "LedgerLost",
     "LedgerUnavailable",
-    "RuntimeError",
+    "Planted",
     "VenueFailed",
 )
 """What tests have an executor meet; any other error is a mistake of ours."""
+
+
+class Planted(Exception):
+    """What no code of ours raises: a test brings an executor down with it."""
 
 
 def mistakes() -> list[str]:

@@ -16,7 +16,7 @@ from messages.stops import MarketShown, StopState
 from messages.values import Instrument, Protection, Side
 from messages.values import OrderState as S
 from persistence.ledger import LedgerEntry, SqliteLedger
-from tests.actors.order_path import BTC, key_of
+from tests.actors.order_path import BTC, Planted, key_of
 from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
 from tests.actors.support import Lines
 
@@ -251,7 +251,7 @@ def test_who_dies_between_the_trigger_and_the_claim_acts_once_after_all(tmp_path
     class Dying(SqliteLedger):
         def _commit(self, writes: Any) -> None:
             if dies:
-                raise RuntimeError(dies.pop())
+                raise Planted(dies.pop())
             super()._commit(writes)
 
     desk = Stopped(

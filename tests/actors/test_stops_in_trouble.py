@@ -15,7 +15,7 @@ from messages.stops import StopActed, StopState
 from messages.values import OrderState as S
 from messages.values import OrderType, Side
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import BTC, fill, key_of
+from tests.actors.order_path import BTC, Planted, fill, key_of
 from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
 from tests.actors.test_stop_desk import told
 
@@ -298,7 +298,7 @@ def test_or_by_one_that_tells_it_for_the_one_before(tmp_path: Path) -> None:
         def _commit(self, writes: Any) -> None:
             super()._commit(writes)
             if strikes:
-                raise RuntimeError(strikes.pop())
+                raise Planted(strikes.pop())
 
     desk = Told(tmp_path, open_ledger=lambda: Struck(tmp_path / "ledger.db"))
     desk.start()
