@@ -11,23 +11,14 @@ from decisions.drill import Blow
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import running_exchange
 from ops.drill_cancel_traps import CancelTrap
-from ops.drill_child import Job, _open_venue, config_of
+from ops.drill_child import _open_venue, config_of
+from tests.ops.drill_jobs import job_at
 
 
 @pytest.mark.slow
 def test_a_gate_that_gives_no_answer_at_first_is_tried_again(tmp_path: Path) -> None:
     with running_exchange(speed=0) as run:
-        keys = run.ccxt_config()
-        job = Job(
-            config=None,
-            run_dir=str(tmp_path),
-            candles=4,
-            seed=None,
-            api_key=keys.pop("apiKey"),
-            secret=keys.pop("secret"),
-            ccxt=keys,
-            cancels=True,
-        )
+        job = job_at(run, tmp_path, cancels=True)
         run.exchange.arm(Plan(fault=Fault.RESET_BEFORE, operation="exchange_info", times=2))
         trap = CancelTrap(None, None, Blow.NONE, lambda **_: None)
 

@@ -5,26 +5,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from exchanges.protocol import NewOrder
 from messages.errors import NotSent
-from messages.ids import ClientOrderId, OrderKey, Symbol, TimestampNs
-from messages.values import OrderType, Side, TimeInForce
+from messages.ids import ClientOrderId, OrderKey
 from ops.drill_refusal import Refusal
+from tests.new_orders import market_buy
 
 NAME = ClientOrderId("wk1")
 ORDERS = "http://127.0.0.1:8000/api/v3/order"
-ORDER = NewOrder(
-    client_order_id=NAME,
-    symbol=Symbol("BTC/USDT"),
-    side=Side.BUY,
-    order_type=OrderType.MARKET,
-    time_in_force=TimeInForce.GTC,
-    quantity=Decimal("0.001"),
-    limit_price=None,
-    decided_at_ns=TimestampNs(0),
-)
+ORDER = msgspec.structs.replace(market_buy(NAME), quantity=Decimal("0.001"))
 BODY = f"symbol=BTCUSDT&newClientOrderId={NAME}&signature=abc"
 
 
@@ -75,23 +66,13 @@ def test_an_order_whose_connection_is_refused_is_proved_not_sent(tmp_path: Path)
     pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     from decisions.drill import Blow
     from exchanges.local.server import running_exchange
-    from ops.drill_child import Job, _open_venue, config_of
+    from ops.drill_child import _open_venue, config_of
     from ops.drill_traps import Target, Trap
+    from tests.ops.drill_jobs import job_at
 
     with running_exchange(speed=0) as run:
-        keys = run.ccxt_config()
         target = Target(order_key=OrderKey("k"), client_order_id=NAME)
-        job = Job(
-            config=None,
-            run_dir=str(tmp_path),
-            candles=4,
-            seed=None,
-            api_key=keys.pop("apiKey"),
-            secret=keys.pop("secret"),
-            ccxt=keys,
-            target=target,
-            refuses=True,
-        )
+        job = job_at(run, tmp_path, target=target, refuses=True)
         live = _open_venue(config_of(job), job, Trap(target, None, Blow.NONE, lambda **_: None))
 
         with pytest.raises(NotSent):
