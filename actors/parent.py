@@ -125,10 +125,15 @@ class Parent(Actor):
     def _may_try_again(self, child: Child, reason: ExitReason) -> bool:
         """Whether it failed while it was stopped, and may be started once more; that counts.
 
-        One that overran its time has none left.
+        One that overran its time has none left: what it had in hand is not done, or nobody was
+        told of it.
         """
-        is_in_time = is_failure(reason) and reason is not ExitReason.KILLED
-        if not is_in_time or not wants_restart(child.spec.restart, reason):
+        if not is_failure(reason) or not wants_restart(child.spec.restart, reason):
+            return False
+        if reason is ExitReason.KILLED:
+            why = self._problem_of(child, reason)
+            self._tell("exited", child, f"{reason}: {why}")
+            self._leave_undone(child, why)
             return False
         error = child.cell.life.error if child.cell.life is not None else ""
         self._tell("exited", child, f"{reason}: {error}")

@@ -40,6 +40,7 @@ def metrics_child(
             "settle": settle,
         },
         drain=True,
+        shutdown_ms=15_000,  # a full mailbox, and lines that a slow disk takes one by one
         progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )

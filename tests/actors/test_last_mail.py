@@ -4,7 +4,7 @@ import pytest
 
 from decisions.supervisor import Intensity, OnExhausted, Restart, Strategy
 from messages.ids import NS_PER_MS, NS_PER_S
-from messages.lifecycle import ActorState, ExitReason
+from messages.lifecycle import ActorState, ExitReason, InjectHang
 from tests.actors.support import (
     SLOW_RETRY,
     Note,
@@ -150,6 +150,27 @@ def test_all_of_it_has_no_more_time_than_a_stop(steps: World, script: Script) ->
     assert steps.runtime.clock.monotonic_ns() - begun_ns == LIMIT_MS * NS_PER_MS
     assert steps.state("a") is ActorState.HALTED
     assert "did not start within 1 s" in steps.cell("a").problem
+
+
+def test_one_that_overruns_the_time_for_its_stop_says_that_it_is_not_done(
+    timed: World, script: Script
+) -> None:
+    """What it did after that, if anything, nobody was told of."""
+    timed.boot(probe("a", script, drain=True, shutdown_ms=50))
+    timed.address("a").tell(InjectHang(reason="sleeps"))
+    timed.settle(lambda: timed.cell("a").handling is not None)
+    timed.address("a").tell(Note(text="never handled"))
+
+    stop(timed)
+
+    assert timed.outcome("a") is ExitReason.KILLED
+    assert timed.state("a") is ActorState.HALTED
+    assert timed.cell("a").problem == (
+        "a failed at the end, and what waited for it is not done; "
+        "the next start settles what is open: it did not end in time"
+    )
+    assert [event.child for event in timed.happened("halted")] == ["a"]
+    assert script.notes == []
 
 
 def test_one_that_is_killed_at_once_is_not_started_again(timed: World, script: Script) -> None:
