@@ -88,6 +88,8 @@ class Blow(StrEnum):
     FEED_HANG = "feed_hang"
     METRICS_CRASH = "metrics_crash"
     METRICS_HANG = "metrics_hang"
+    FREEZE = "freeze"
+    """All of the process stands still for longer than a request is good for, and goes on."""
     LEDGER_LOST = "ledger_lost"
     """Of a ledger in PostgreSQL: its server is gone at the point, and back in a moment."""
     COMMIT_UNANSWERED = "commit_unanswered"
@@ -114,6 +116,8 @@ COMMITTED = frozenset(
 """A commit of the order's has just been carried out."""
 ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
 """One fault of each outcome; the others differ only in how an answer is lost."""
+FROZEN_UNDER = (*ONE_OF_EACH, "hang_after")
+"""Whatever else strikes, a process that goes on finds one of these."""
 
 
 class Case(msgspec.Struct, frozen=True, order=True):
@@ -198,6 +202,8 @@ def _is_worth(case: Case) -> bool:
     if case.blow in (*OTHERS, *STILL):
         near = case.fault in (*ONE_OF_EACH, "hang_after")
         return case.point in OF_OTHERS and (near or case.blow in OTHERS)
+    if case.blow is Blow.FREEZE:
+        return case.fault in FROZEN_UNDER
     return True
 
 
@@ -299,6 +305,7 @@ def _every_blow() -> Iterator[Case]:
     yield Case(Point.BEFORE_CLAIM, "none", Blow.EXECUTOR_HANG)
     yield Case(Point.IN_FENCE, "none", Blow.EXECUTOR_CRASH)
     yield Case(Point.PAST_FENCE, "none", Blow.EXECUTOR_HANG)
+    yield Case(Point.PAST_FENCE, "none", Blow.FREEZE)
     yield Case(Point.ANSWER_RECEIVED, "none", Blow.EXECUTOR_CRASH)
     yield Case(Point.INTENT_TOLD, "none", Blow.EXECUTOR_CRASH)
     yield Case(Point.INTENT_TOLD, "none", Blow.STRATEGY_CRASH)

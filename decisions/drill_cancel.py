@@ -176,7 +176,7 @@ ROADS: dict[Road, tuple[CancelPoint, ...]] = {
 }
 """By which points each leads."""
 
-_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE)
 _ANY = (Kind.CANCEL, Kind.WAIT, Kind.ASKING)
 _FEW = {
     (Road.HALT, _P.CANCEL_PENDING, Blow.KILL): (Kind.WAIT,),
@@ -236,6 +236,8 @@ def _is_worth(case: CancelCase) -> bool:
     if case.fault in FEW_POINTS:
         place = (case.road, case.point, case.blow)
         return case.blow is Blow.NONE or CANCEL_FAULTS[case.fault] in _FEW.get(place, ())
+    if case.blow is Blow.FREEZE:
+        return case.fault == ("none" if case.point is not _P.CANCEL_PENDING else "hang_after")
     if case.point in (*_HALT_LAST, *_CANCEL_LAST):
         return case.fault in _SETTLED
     early = case.point in (*_HALT_FIRST, *_CANCEL_FIRST)

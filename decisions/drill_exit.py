@@ -77,7 +77,7 @@ EXIT_FAULTS: dict[str, Outcome] = {
     )
 }
 """What becomes of the placement of the exit, or of what follows it: one of each kind."""
-_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE)
 _OF_OTHERS = (
     Place(Point.INTENT_TOLD),
     Place(ExitPoint.AFTER_NOTED),
@@ -116,6 +116,8 @@ def _is_worth(case: ExitCase) -> bool:
     """Ahead of the exit's claim two faults do; of what follows, one of each kind, and a hang."""
     if case.blow in OTHERS:
         return case.place in _OF_OTHERS and case.fault == "none"
+    if case.blow is Blow.FREEZE:
+        return case.fault == _usual(case.place.point)
     if case.blow is Blow.NONE:
         return True
     if isinstance(case.place.point, ExitPoint) or case.place.point in DECIDED:

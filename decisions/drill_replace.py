@@ -75,7 +75,7 @@ _ONE_OF_EACH = frozenset(
 )
 _BEHIND = frozenset({"none", "cancel_partial_race", "reset_before", "expired_unseen"})
 """What is left to tell of the first, once the second is under way."""
-_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE)
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG)
 _OF_STRATEGY = (Point.INTENT_TOLD, _P.AFTER_UNWANTED, _P.AFTER_END, Point.AFTER_CLAIM)
 
@@ -121,6 +121,8 @@ def _is_worth(case: ReplaceCase) -> bool:
         return True
     if case.blow in _OTHERS:
         return point in _OF_STRATEGY and fault == "none"
+    if case.blow is Blow.FREEZE:
+        return fault == _usual(point)
     if fault in _TWICE:
         return point in _TAKEN_TWICE.get(case.blow, ())
     if isinstance(point, Point) and point not in DECIDED:
@@ -139,6 +141,12 @@ def full_replace_cases() -> list[ReplaceCase]:
         for blow in (Blow.NONE, *_BLOWS, *_OTHERS)
         if is_replace_possible(case := ReplaceCase(point, fault, blow)) and _is_worth(case)
     ]
+
+
+def _usual(point: CancelPoint | Point) -> str:
+    """Name the simplest fault under which the orders come by the point."""
+    frozen = (ReplaceCase(point, fault, Blow.FREEZE) for fault in REPLACE_FAULTS)
+    return next(case.fault for case in frozen if is_replace_possible(case))
 
 
 def quick_replace_cases() -> list[ReplaceCase]:

@@ -167,9 +167,17 @@ def _is_worth(case: StopCase) -> bool:
     """
     if case.blow in OTHERS:
         return case.point in (StopPoint.TOUCHED, Point.AFTER_CLAIM)
+    if case.blow is Blow.FREEZE:
+        return case.fault == _usual(case.point)
     if case.fault in (ENTRY_LOST, HALTED) and case.point in RESTART:
         return False
     return case.point not in _ENTRY or case.fault in _NEAR
+
+
+def _usual(point: StopPoint | Point) -> str:
+    """Name the simplest fault under which a stop comes by the point."""
+    possible = (f for f in STOP_FAULTS if is_stop_possible(StopCase(point, f, Blow.FREEZE)))
+    return next(possible)
 
 
 def quick_stop_cases() -> list[StopCase]:

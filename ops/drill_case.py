@@ -37,7 +37,7 @@ from ops.drill_child import Job
 from ops.drill_faults import arm
 from ops.drill_life import Life
 from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
-from ops.drill_traps import Target
+from ops.drill_traps import FROZEN_S, Target
 from ops.run_files import LEDGER
 from persistence.ledger import LedgerEntry, read_orders
 from persistence.ledger_place import LedgerPlace
@@ -233,6 +233,8 @@ class Rehearsal:
             if not struck and life.has("reached"):
                 struck, self._began = True, time.monotonic()
                 self._take_ledger(life, blow)
+            if struck and blow is Blow.FREEZE and time.monotonic() - self._began > FROZEN_S:
+                life.thaw()
             if not life.alive(_POLL_S):
                 return True
             if not self._is_settled(life, blow):

@@ -124,6 +124,11 @@ class Life:
         with contextlib.suppress(BrokenPipeError):
             os.write(self._line, GO_ON + b"\n")
 
+    def thaw(self) -> None:
+        """Let it go on that stands still; to any other it is nothing."""
+        if self.returncode is None:
+            os.kill(self._process_id, signal.SIGCONT)
+
     def alive(self, wait_s: float) -> bool:
         """Whether it still lives after so long."""
         for reader in self._readers:  # a process that ends closes its streams

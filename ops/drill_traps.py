@@ -60,6 +60,9 @@ _BEFORE: tuple[StrEnum, ...] = (
 )
 _HANGS = (Blow.EXECUTOR_HANG, Blow.STRATEGY_HANG, Blow.FEED_HANG, Blow.METRICS_HANG)
 UNANSWERED = "drill: the server was lost before it answered a commit"
+FROZEN_S = 6.0
+"""How long a process stands still: longer than a request is good for, and than one of its own
+waits to be sent."""
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
 
@@ -159,6 +162,8 @@ class Trap:
             if self.point in _BEFORE:
                 time.sleep(LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.blow is Blow.FREEZE:
+            os.kill(os.getpid(), signal.SIGSTOP)  # the parent lets it go on
         for address in self._addresses():
             cell = address.cell
             self.victims[cell] = cell.epoch

@@ -11,6 +11,7 @@ from decisions.drill import (
     COMMITTED,
     LEDGER_BLOWS,
     OF_OTHERS,
+    ONE_OF_EACH,
     OTHERS,
     POINTS,
     STILL,
@@ -96,6 +97,18 @@ def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
                 assert (case in full) is is_possible(case)
 
 
+def test_a_process_stands_still_at_every_point_under_one_fault_of_each_outcome() -> None:
+    frozen = {case for case in full_cases() if case.blow is Blow.FREEZE}
+
+    assert frozen == {
+        case
+        for point in Point
+        for fault in (*ONE_OF_EACH, "hang_after")
+        if is_possible(case := Case(point, fault, Blow.FREEZE))
+    }
+    assert {case.point for case in frozen} == set(Point)
+
+
 def test_no_case_is_played_twice() -> None:
     assert len(set(full_cases())) == len(full_cases())
 
@@ -159,7 +172,7 @@ def points_of(fault: str, blow: Blow) -> set[Point]:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cases()), len(full_cases())) == (48, 2036)
+    assert (len(quick_cases()), len(full_cases())) == (49, 2145)
     assert (len(quick_lost_ledger_cases()), len(lost_ledger_cases())) == (4, 104)
 
 

@@ -33,7 +33,13 @@ def test_every_point_has_a_sentence_and_lies_on_a_road() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cancel_cases()), len(FULL)) == (9, 2890)
+    assert (len(quick_cancel_cases()), len(FULL)) == (9, 2929)
+
+
+def test_a_process_stands_still_once_at_every_point_of_both_roads() -> None:
+    frozen = [(case.road, case.point) for case in FULL if case.blow is Blow.FREEZE]
+
+    assert sorted(frozen) == sorted((road, point) for road in Road for point in ROADS[road])
 
 
 def test_no_case_is_played_twice() -> None:

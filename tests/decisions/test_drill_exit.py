@@ -20,7 +20,7 @@ from decisions.drill_exit import (
 from decisions.drill_faults import FAULTS, Outcome
 
 FULL, LOST = full_exit_cases(), lost_ledger_exit_cases()
-BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG}
+BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE}
 
 
 def test_every_point_has_a_sentence_and_lies_on_the_road() -> None:
@@ -34,7 +34,7 @@ def test_no_two_places_are_called_alike() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_exit_cases()), len(FULL), len(LOST)) == (10, 915, 23)
+    assert (len(quick_exit_cases()), len(FULL), len(LOST)) == (10, 965, 23)
 
 
 def test_no_case_is_played_twice() -> None:

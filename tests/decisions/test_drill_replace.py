@@ -19,7 +19,7 @@ from decisions.drill_replace import (
 )
 
 FULL = full_replace_cases()
-BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG}
+BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE}
 
 
 def test_no_two_points_are_called_alike() -> None:
@@ -27,7 +27,7 @@ def test_no_two_points_are_called_alike() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_replace_cases()), len(FULL)) == (9, 1393)
+    assert (len(quick_replace_cases()), len(FULL)) == (9, 1429)
 
 
 def test_no_case_is_played_twice() -> None:

@@ -20,7 +20,7 @@ from decisions.drill_stop import (
 )
 
 FULL = full_stop_cases()
-BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG}
+BLOWS = {Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG, Blow.FREEZE}
 
 
 def test_every_point_has_a_sentence_and_lies_on_the_road() -> None:
@@ -33,7 +33,7 @@ def test_no_two_points_are_called_alike() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_stop_cases()), len(FULL)) == (12, 954)
+    assert (len(quick_stop_cases()), len(FULL)) == (12, 987)
 
 
 def test_no_case_is_played_twice() -> None:
