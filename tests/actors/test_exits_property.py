@@ -13,6 +13,7 @@ from messages.lifecycle import ActorState
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState as S
 from messages.values import Side
+from persistence.ledger import LedgerEntry
 from tests.actors.exit_path import MARGIN, SPOT, Failing, answer_of, leave, path, with_most
 from tests.actors.order_path import key_of
 from tests.actors.stopped_path import Stopped
@@ -71,10 +72,10 @@ class Trader:
         self.say(key_of(entry), state, filled)
 
     def answer_exit(self) -> bool:
+        orders = self.desk.orders()
         for key in self.sent:
-            order = self.desk.orders()[key]
-            if order.side is Side.SELL and key not in self.truth:
-                self.say(key, S.FILLED, order.quantity)
+            if orders[key].side is Side.SELL and key not in self.truth:
+                self.say(key, S.FILLED, orders[key].quantity)
                 return True
         return False
 
@@ -133,24 +134,31 @@ class Trader:
         while self.answer_exit():
             pass
 
-    def sold(self, up_to: int | None = None) -> Decimal:
-        """What was, and may yet be, by the exits that were decided up to then."""
-        those = {key_of(one) for one in self.exits if up_to is None or one <= up_to}
-        sales = [one for one in self.desk.orders().values() if one.side is Side.SELL]
-        left = [
-            one.quantity
-            for one in sales
-            if one.state is not S.REFUSED and (rest_of(one.reason) or one.order_key) in those
+    def sold(self) -> Decimal:
+        """What was, and may yet be, by the exits that were decided."""
+        return sum((one.quantity for one in self.sales(self.exits)), start=Decimal(0))
+
+    def sales(self, exits: list[int]) -> list[LedgerEntry]:
+        those = {key_of(one) for one in exits}
+        return [
+            one
+            for one in self.desk.orders().values()
+            if one.side is Side.SELL
+            and one.state is not S.REFUSED
+            and (rest_of(one.reason) or one.order_key) in those
         ]
-        return sum(left, start=Decimal(0))
 
     def sells_what_was_bought_before(self) -> bool:
         """Whether the exits up to each moment sell no more than the entries up to it brought."""
-        bought = self.bought.items()
-        return all(
-            self.sold(exit_) <= sum(filled for entry, filled in bought if entry < exit_)
-            for exit_ in self.exits
-        )
+        sold = [
+            (rest_of(one.reason) or one.order_key, one.quantity) for one in self.sales(self.exits)
+        ]
+        for exit_ in self.exits:
+            those = {key_of(one) for one in self.exits if one <= exit_}
+            bought = sum(filled for entry, filled in self.bought.items() if entry < exit_)
+            if sum(quantity for exit_key, quantity in sold if exit_key in those) > bought:
+                return False
+        return True
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

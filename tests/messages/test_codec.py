@@ -80,23 +80,12 @@ def candle() -> Candle:
 @pytest.mark.parametrize("message", CLASSES)
 @FEW
 @given(data=st.data())
-def test_every_message_comes_back_from_json_as_it_was(
+def test_every_message_comes_back_from_json_and_from_msgpack_as_it_was(
     message: type[Message], data: st.DataObject
 ) -> None:
     made = data.draw(any_of(message))
 
     assert from_json(to_json(made)) == made
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("message", CLASSES)
-@FEW
-@given(data=st.data())
-def test_every_message_comes_back_from_msgpack_as_it_was(
-    message: type[Message], data: st.DataObject
-) -> None:
-    made = data.draw(any_of(message))
-
     assert from_msgpack(to_msgpack(made)) == made
 
 
