@@ -31,13 +31,13 @@ async def data_of(ws: aiohttp.ClientWebSocketResponse, number: int) -> list[Any]
 def test_ccxts_pings_are_answered_until_the_stream_stalls(run: RunningExchange, live: Live) -> None:
     async def story(client: Any) -> Any:
         task = await watching(run, "user", client.watch_orders(BTC))
-        await asyncio.sleep(1)  # ten pings; of three that nobody answers ccxt makes an error
+        await asyncio.sleep(4)  # eight pings; of three that nobody answers ccxt makes an error
         assert not task.done()
         run.exchange.strike_streams(StreamFault.STALL)
         with pytest.raises(ccxt.RequestTimeout):
             await task
 
-    live(story, streaming={"keepAlive": 100})
+    live(story, streaming={"keepAlive": 500})
 
 
 @pytest.mark.slow
