@@ -75,7 +75,7 @@ def test_eight_thousand_messages_through_eighty_crashes(
 @pytest.mark.slow
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_control_messages_and_hangs_among_them(threads: World, script: Script, round_: int) -> None:
-    threads.boot(probe("a", script, capacity=100_000, hang_after_ms=15), check_every_ms=5)
+    threads.boot(probe("a", script, capacity=100_000, hang_after_ms=150), check_every_ms=5)
     address = threads.address("a")
 
     def send(sender: int) -> None:
