@@ -69,8 +69,13 @@ class Server:
             self._hub.close_all()
         for rest in self._rests:
             rest.ended.set()
+        open_ones = [handler.transport for one in self._runners for handler in _served(one)]
         for runner in self._runners:
             await runner.cleanup()
+        for transport in open_ones:  # one that waits for a client which reads nothing stays open
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)
 
     def _venue_app(self) -> web.Application:
         app = web.Application()
@@ -106,6 +111,10 @@ class Server:
                 with suppress(sqlite3.Error), self.exchange.operation():
                     pass
             await asyncio.sleep(_TICK_S)
+
+
+def _served(runner: web.AppRunner) -> list[web.RequestHandler]:
+    return [] if runner.server is None else runner.server.connections
 
 
 class RunningExchange:
