@@ -116,8 +116,8 @@ COMMITTED = frozenset(
 """A commit of the order's has just been carried out."""
 ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
 """One fault of each outcome; the others differ only in how an answer is lost."""
-FROZEN_UNDER = (*ONE_OF_EACH, "hang_after")
-"""Whatever else strikes, a process that goes on finds one of these."""
+ONE_OF_EACH_AND_A_HANG = (*ONE_OF_EACH, "hang_after")
+"""The same, and one that keeps the sender waiting."""
 
 
 class Case(msgspec.Struct, frozen=True, order=True):
@@ -186,7 +186,7 @@ def lost_ledger_cases() -> list[Case]:
     return [
         case
         for point in Point
-        for fault in (*ONE_OF_EACH, "hang_after")
+        for fault in ONE_OF_EACH_AND_A_HANG
         for blow in LEDGER_BLOWS
         if (fault != "hang_after" or point is Point.ANSWER_PENDING)
         and is_possible(case := Case(point, fault, blow))
@@ -200,10 +200,11 @@ def _is_worth(case: Case) -> bool:
     if case.fault in ASKED_INTO:
         return case.blow is Blow.NONE or case.point in _ASKING.get(case.blow, ())
     if case.blow in (*OTHERS, *STILL):
-        near = case.fault in (*ONE_OF_EACH, "hang_after")
-        return case.point in OF_OTHERS and (near or case.blow in OTHERS)
+        return case.point in OF_OTHERS and (
+            case.fault in ONE_OF_EACH_AND_A_HANG or case.blow in OTHERS
+        )
     if case.blow is Blow.FREEZE:
-        return case.fault in FROZEN_UNDER
+        return case.fault in ONE_OF_EACH_AND_A_HANG
     return True
 
 

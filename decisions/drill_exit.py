@@ -14,7 +14,7 @@ import msgspec
 from decisions.drill import (
     COMMITTED,
     LEDGER_BLOWS,
-    ONE_OF_EACH,
+    ONE_OF_EACH_AND_A_HANG,
     OTHERS,
     Blow,
     Case,
@@ -123,7 +123,7 @@ def _is_worth(case: ExitCase) -> bool:
     if isinstance(case.place.point, ExitPoint) or case.place.point in DECIDED:
         return case.fault in ("none", "reset_after")
     if case.place.of_rest:
-        return case.fault in (*ONE_OF_EACH, "hang_after")
+        return case.fault in ONE_OF_EACH_AND_A_HANG
     return True
 
 

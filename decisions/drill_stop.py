@@ -12,7 +12,7 @@ import msgspec
 from decisions.drill import (
     COMMITTED,
     LEDGER_BLOWS,
-    ONE_OF_EACH,
+    ONE_OF_EACH_AND_A_HANG,
     OTHERS,
     RESTART,
     STILL,
@@ -143,7 +143,7 @@ def lost_ledger_stop_cases() -> list[StopCase]:
     return [
         case
         for point in ROAD_POINTS
-        for fault in (*ONE_OF_EACH, "hang_after", ENTRY_LOST, HALTED)
+        for fault in (*ONE_OF_EACH_AND_A_HANG, ENTRY_LOST, HALTED)
         for blow in LEDGER_BLOWS
         if _is_near(point, fault) and is_stop_possible(case := StopCase(point, fault, blow))
     ]

@@ -25,14 +25,8 @@ from messages.lifecycle import HaltTrading
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, OrderReport
 from messages.stops import Stop
-from ops.drill_traps import (
-    PENDING_S,
-    DrillLedger,
-    DrillRuntime,
-    DrillVenue,
-    Target,
-    Trap,
-)
+from ops.drill_trap import Target, Trap
+from ops.drill_traps import PENDING_S, DrillLedger, DrillRuntime, DrillVenue
 from ops.operator_control import OperatorControl
 from ops.wiring import System
 from persistence.entries import NO_NOTES, NO_STOPS

@@ -37,7 +37,7 @@ from ops.drill_child import Job
 from ops.drill_faults import arm
 from ops.drill_life import Life
 from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
-from ops.drill_traps import FROZEN_S, Target
+from ops.drill_trap import FROZEN_S, Target
 from ops.run_files import LEDGER
 from persistence.ledger import LedgerEntry, read_orders
 from persistence.ledger_place import LedgerPlace

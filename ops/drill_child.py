@@ -51,14 +51,8 @@ from ops.drill_replaced import PRICES, replaced_config
 from ops.drill_resting import RESTING, resting_config
 from ops.drill_stop_traps import StopLedger, StopRuntime, StopTrap
 from ops.drill_stopped import shown_from, stopped_config
-from ops.drill_traps import (
-    EXCHANGE,
-    DrillLedger,
-    DrillRuntime,
-    DrillVenue,
-    Target,
-    Trap,
-)
+from ops.drill_trap import Target, Trap
+from ops.drill_traps import EXCHANGE, DrillLedger, DrillRuntime, DrillVenue
 from ops.live_venue import LiveVenue
 from ops.logs import set_up_logging
 from ops.run_dir import RunDir

@@ -23,7 +23,7 @@ from ops.drill_life import Life
 from ops.drill_replaced import target_of
 from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_stop_case import AHEAD_MS, FEE
-from ops.drill_traps import Target
+from ops.drill_trap import Target
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 

@@ -10,7 +10,8 @@ from messages.ids import OrderKey
 from messages.orders import OrderIntent, OrderReport
 from messages.stops import Stop
 from ops.drill_led_traps import LedRuntime
-from ops.drill_traps import DrillLedger, Target, Trap
+from ops.drill_trap import Target, Trap
+from ops.drill_traps import DrillLedger
 from persistence.ledger import Claim, Step
 
 _OF_ENTRY = (ExitPoint.FILL_TOLD, ExitPoint.BEFORE_FILLED, ExitPoint.AFTER_FILLED)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops.drill_traps import DrillLedger, Trap
+from ops.drill_trap import Trap
+from ops.drill_traps import DrillLedger
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.ledger_place import LedgerPlace
 

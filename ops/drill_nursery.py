@@ -47,22 +47,27 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     import_ccxt("binance")
     gc.freeze()  # what is here for good is not looked through again in each life
+    living: set[int] = set()
     with socket.socket(fileno=os.dup(0)) as requests:
         while True:
             data, streams, _, _ = socket.recv_fds(requests, REQUEST_MAX, STREAMS)
             if not data:
+                for process_id in living:  # frozen, it cannot see that nobody is left to judge it
+                    os.kill(process_id, signal.SIGCONT)
                 return 0
-            requests.sendall(b"%d\n" % _serve(requests, data, streams))
+            requests.sendall(b"%d\n" % _serve(requests, data, streams, living))
 
 
-def _serve(requests: socket.socket, data: bytes, streams: list[int]) -> int:
+def _serve(requests: socket.socket, data: bytes, streams: list[int], living: set[int]) -> int:
     request = msgspec.json.decode(data, type=Bear | Bury)
     if isinstance(request, Bury):
+        living.discard(request.process_id)
         return os.waitstatus_to_exitcode(os.waitpid(request.process_id, 0)[1])
     process_id = os.fork()
     if process_id == 0:
         requests.close()
         _live(request.job, streams)
+    living.add(process_id)
     for stream in streams:
         os.close(stream)
     return process_id

@@ -7,7 +7,7 @@ from decisions.drill import Blow
 from decisions.drill_cancel import CancelPoint
 from ops.drill_cancel_traps import CancelRuntime, CancelTrap
 from ops.drill_led_traps import LedRuntime
-from ops.drill_traps import Target
+from ops.drill_trap import Target
 
 
 class ReplaceTrap(CancelTrap):

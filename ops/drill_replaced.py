@@ -12,7 +12,8 @@ from messages.market import Candle
 from messages.values import OrderType, Side, TimeInForce
 from ops.config import Config
 from ops.drill_stopped import stopped_config
-from ops.drill_traps import EXCHANGE, Target
+from ops.drill_trap import Target
+from ops.drill_traps import EXCHANGE
 from strategies.protocol import Decision, Replace, Strategy
 
 PRICES = (60_000, 60_100, 60_200, 60_300)

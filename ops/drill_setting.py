@@ -9,7 +9,7 @@ from messages.ids import ClientOrderId
 from ops.config import Config
 from ops.drill_ledger import Database
 from ops.drill_life import Nursery
-from ops.drill_traps import Target
+from ops.drill_trap import Target
 
 SETTLE_LIMIT_S = 45.0
 

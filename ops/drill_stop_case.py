@@ -21,7 +21,7 @@ from ops.drill_faults import plans_of, silence
 from ops.drill_life import Life
 from ops.drill_setting import IN_VAIN, Baseline, Result, Setting
 from ops.drill_stopped import CANDLES, names_of, stopped_config
-from ops.drill_traps import Target
+from ops.drill_trap import Target
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 

@@ -20,7 +20,8 @@ from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import OrderState
 from ops.drill_stopped import HOLDS, STOP
-from ops.drill_traps import HALT_REASON, DrillLedger, DrillRuntime, Trap
+from ops.drill_trap import Trap
+from ops.drill_traps import HALT_REASON, DrillLedger, DrillRuntime
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, Step
 

@@ -20,7 +20,8 @@ from messages.ids import (
 from messages.market import Candle
 from messages.values import OrderType, Side, TimeInForce
 from ops.config import Config, FeedType, demo_config
-from ops.drill_traps import EXCHANGE, Target
+from ops.drill_trap import Target
+from ops.drill_traps import EXCHANGE
 from strategies.protocol import Decision, Strategy
 
 _PRICES = (60_000, 60_100, 57_000, 56_900, 56_800, 56_700, 56_600, 56_500, 56_400, 56_300)

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
@@ -43,6 +45,35 @@ def test_its_results_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> No
     assert (result["event"], result["case"], result["passed"]) == ("case", case, True)
     assert (result["at_exchange"], result["expected"], result["placements"]) == (1, "1", 1)
     assert (end["event"], end["cases"], end["failed"]) == ("end", 1, 0)
+
+
+@pytest.mark.slow
+def test_a_drill_that_is_killed_leaves_no_process_standing_still(tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", "drill", "--case", "past_fence/none/freeze"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        start_new_session=True,  # or the kernel itself might let the frozen one go on
+    )
+    drill = psutil.Process(run.pid)
+    frozen = until(
+        lambda: [
+            one for one in drill.children(recursive=True) if status_of(one) == psutil.STATUS_STOPPED
+        ]
+    )
+
+    run.kill()
+    run.wait(timeout=60)
+
+    over = {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}  # nobody may be there to bury it
+    until(lambda: {status_of(one) for one in frozen} <= over)
+
+
+def status_of(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return process.status()
+    return psutil.STATUS_DEAD
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from decisions.drill import (
     COMMITTED,
     LEDGER_BLOWS,
     OF_OTHERS,
-    ONE_OF_EACH,
+    ONE_OF_EACH_AND_A_HANG,
     OTHERS,
     POINTS,
     STILL,
@@ -103,7 +103,7 @@ def test_a_process_stands_still_at_every_point_under_one_fault_of_each_outcome()
     assert frozen == {
         case
         for point in Point
-        for fault in (*ONE_OF_EACH, "hang_after")
+        for fault in ONE_OF_EACH_AND_A_HANG
         if is_possible(case := Case(point, fault, Blow.FREEZE))
     }
     assert {case.point for case in frozen} == set(Point)

@@ -16,7 +16,7 @@ from ops.config import demo_config
 from ops.drill_case import Rehearsal
 from ops.drill_life import Nursery
 from ops.drill_setting import Baseline, Result, Setting
-from ops.drill_traps import Target
+from ops.drill_trap import Target
 from persistence.ledger import SqliteLedger
 from tests.persistence.conftest import make_claim, make_step
 

@@ -67,7 +67,7 @@ def test_an_order_whose_connection_is_refused_is_proved_not_sent(tmp_path: Path)
     from decisions.drill import Blow
     from exchanges.local.server import running_exchange
     from ops.drill_child import _open_venue, config_of
-    from ops.drill_traps import Target, Trap
+    from ops.drill_trap import Target, Trap
     from tests.ops.drill_jobs import job_at
 
     with running_exchange(speed=0) as run:
