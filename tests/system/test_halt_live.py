@@ -23,6 +23,7 @@ from ops.run_files import CONTROL_SOCKET
 from persistence.ledger import LedgerEntry, read_events, read_orders
 from tests.system.bots import Bot
 from tests.system.resting_bots import command, moving_exchange, resting_config
+from tests.waiting import until
 
 LIMIT_S = 60.0
 
@@ -68,6 +69,13 @@ def open_at(run: RunningExchange) -> list[str]:
 
 def is_open(order: LedgerEntry) -> bool:
     return order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+def named_all_open(run_dir: Path) -> bool:
+    """Whether the halt names each order that is open: one may have come to rest behind it."""
+    shown = halt(run_dir, "--timeout", "1")[1]["text"]
+    still = [order.order_key for order in ledger(run_dir).values() if is_open(order)]
+    return bool(still) and all(key in shown for key in still)
 
 
 def engine_canceled(run: RunningExchange) -> set[str | None]:
@@ -193,6 +201,7 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     assert "no_answer: could not" in view["text"]
     assert len(resting) > 1
     assert [key for key in resting if key not in view["text"]] == []
+    until(lambda: named_all_open(run_dir))
     refused = command("resume", run_dir)
     assert refused.returncode == 1
     assert "may still be open" in refused.stderr
