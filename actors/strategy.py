@@ -60,6 +60,8 @@ class StrategyActor(Actor):
         self._outbox: Outbox | None = None
         self._stretch = 0
         """Which of the notes last said how this strategy stands."""
+        self._has_ended = False
+        """It has noted that it looks at no more events."""
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
@@ -74,6 +76,7 @@ class StrategyActor(Actor):
             instrument_of=self._instrument_of,
         )
         self._cell.own_file = run.file
+        self._cell.place = lambda: run.memory.next_index
         self._note_standing(run, has_begun=True)
         run.warm_up()
         self._tell_problem(run)
@@ -82,9 +85,8 @@ class StrategyActor(Actor):
         """Say that all that was taken is done, and hand over what waits."""
         if self._outbox is not None:
             self._outbox.end()
-        if self._run is not None and self.ctx.notes is not None:
-            index = self._run.memory.next_index
-            self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
+        if self._run is not None:
+            self._note_end(self._run)
 
     def receive(self, message: Any) -> None:
         """Show the strategy one message; send on what it decides.
@@ -97,7 +99,7 @@ class StrategyActor(Actor):
         if message == OFFER_AGAIN:
             outbox.go_on()
             return
-        if notes is not None and notes.stretch != self._stretch:
+        if notes is not None and notes.stretch != self._stretch and not self._has_ended:
             self._note_standing(run, has_begun=False)
         try:
             self._receive(run, message, outbox)
@@ -113,7 +115,7 @@ class StrategyActor(Actor):
     def _receive(self, run: StrategyRun, message: Any, outbox: Outbox) -> None:
         match message:
             case MarketBatch():
-                for intent in run.take_batch(message, self.ctx.utc_ns):
+                for intent in run.take_batch(message, self.ctx.utc_ns, self._leaves):
                     self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, message.feed)
@@ -122,6 +124,8 @@ class StrategyActor(Actor):
                         return  # its event is the successor's, who decides it again by one key
                 self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
+                if self._leaves():
+                    return
                 if run.heeds(message):
                     self.ctx.note(message)
                 for intent in run.take_aside(message, self.ctx.utc_ns()):
@@ -139,6 +143,22 @@ class StrategyActor(Actor):
                 run.stop_acted(message)
             case MarketRules() if message.instrument.symbol in run.symbols:
                 run.warm_up()  # builds it anew, with the rules as they are now
+
+    def _leaves(self) -> bool:
+        """Whether events are left to the next incarnation or start, which sees them again."""
+        if not self.ctx.ending:
+            return False
+        assert self._run is not None
+        self._note_end(self._run)
+        return True
+
+    def _note_end(self, run: StrategyRun) -> None:
+        """Note how far it came, before it takes what it leaves."""
+        if self._has_ended or self.ctx.notes is None:
+            return
+        self._has_ended = True
+        index = run.memory.next_index
+        self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
 
     def _note_standing(self, run: StrategyRun, *, has_begun: bool) -> None:
         """Note all that an incarnation would inherit now: a replay can begin here."""

@@ -59,9 +59,10 @@ class StrategyStands(Message, kw_only=True, frozen=True):
 
 
 class StrategyEnded(Message, kw_only=True, frozen=True):
-    """A strategy's incarnation has ended in order: what it took before, it has finished.
+    """A strategy's incarnation ends in order: of what it took it has finished all below a place.
 
-    Strategy -> Journal. Lost where the disk refuses it.
+    Events that it takes after this word are not looked at any more. Strategy -> Journal. Lost
+    where the disk refuses it.
     """
 
     epoch: Epoch

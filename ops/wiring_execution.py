@@ -148,6 +148,7 @@ def _strategy(
         },
         restart=Restart.TRANSIENT,
         drain=True,
+        shutdown_ms=max(5_000, config.supervision.hang_after_s * 1000),  # one event may take it
         progress_ms=progress_ms(config),
         start_timeout_ms=config.supervision.hang_after_s * 1000,
         capacity=8192,
