@@ -52,6 +52,19 @@ class Paging(msgspec.Struct, frozen=True):
     """So many are asked for at once, of one order or of a symbol since the order was placed."""
 
 
+class Withdrawal(msgspec.Struct, frozen=True):
+    """Where an exchange tells whether a key may withdraw."""
+
+    method: str
+    """ccxt's, without arguments."""
+    address: str
+    """Which of ccxt's addresses it asks at: it is asked where orders are sent, or nowhere."""
+    field: tuple[str | int, ...]
+    """Where it stands in the answer."""
+    word: str = ""
+    """It is among these, between commas; empty: the field is true or false."""
+
+
 class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, spot only, by its ccxt id."""
 
@@ -71,6 +84,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     checks_orders_at: str = ""
     """How the path ends at which an order is checked and not placed, asked for by ccxt's `test`;
     empty: there is none, or none that this adapter was run against."""
+    withdrawal: Withdrawal | None = None
+    """None: it tells nothing of it, or this adapter was not run against the answer."""
     settle_ms: int
     """How long after the receive window an order may still come into sight."""
     finds_ended_for_ms: int | None = None
@@ -144,6 +159,7 @@ _ROWS = (
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
         checks_orders_at="/order/test",
+        withdrawal=Withdrawal("sapiGetAccountApiRestrictions", "sapi", ("enableWithdrawals",)),
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         trades_oldest_first=True,
@@ -283,6 +299,9 @@ _ROWS = (
         trades_reach_ms=90 * DAY_MS,
         fills_at_once=100,
         fills_paged=Paging("after", "billId"),
+        withdrawal=Withdrawal(
+            "privateGetAccountConfig", "rest", ("data", 0, "perm"), word="withdraw"
+        ),
         settle_ms=UNBOUNDED_SETTLE_MS,
         tested=True,
         notes="its refusals come in an HTTP 200, so they are unknown until asked; one that was"

@@ -34,8 +34,16 @@ from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_shown import Looker
 from exchanges.ccxt_traded import traded
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
+from exchanges.ccxt_withdrawal import ask_withdrawal
 from exchanges.conditions import CLOCK, Standing, Tell
-from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
+from exchanges.facts import (
+    AccountTrade,
+    Balance,
+    StreamState,
+    TradingRight,
+    VenueFacts,
+    WithdrawalRight,
+)
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget
 from exchanges.rest_answers import RestAnswers
@@ -177,6 +185,10 @@ class CcxtVenue:
         assert self._facts is not None, "opened by open()"
         market = self._facts.markets[self._symbols[0]]
         return await ask_right(self._client, self._capability, market)
+
+    async def withdrawal_right(self) -> WithdrawalRight:
+        """Find out whether the key may withdraw; never raises for it. Once opened."""
+        return await ask_withdrawal(self._client, self._capability)
 
     def follow(self, tell: Tell, markets_changed: Callable[[Markets], object]) -> None:
         """Tell of the conditions that stand and of each change; see `LiveTrading.follow`."""

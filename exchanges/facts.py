@@ -52,6 +52,13 @@ class TradingRight(msgspec.Struct, frozen=True):
     text: str
 
 
+class WithdrawalRight(msgspec.Struct, frozen=True):
+    """Whether the key may withdraw, None where nobody told, and that in one sentence."""
+
+    may_withdraw: bool | None
+    text: str
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """One currency of the account: `locked` is held by open orders."""
 

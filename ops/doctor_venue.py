@@ -7,7 +7,8 @@ from random import Random
 
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.facts import RightState, TradingRight, VenueFacts
+from exchanges.ccxt_withdrawal import ADVICE
+from exchanges.facts import RightState, TradingRight, VenueFacts, WithdrawalRight
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueError
 from ops.config_schema import Config, FeedType, VenueType
@@ -103,6 +104,7 @@ async def _ask(config: Config, tell: Callable[[Finding], object]) -> None:
     try:
         tell(_passed(await venue.open()))
         tell(_right(await venue.trading_right()))
+        tell(_withdrawal(await venue.withdrawal_right()))
     finally:
         await venue.close()
 
@@ -120,3 +122,9 @@ def _right(right: TradingRight) -> Finding:
         return ok("trading right", right.text)
     todo = "a start is not stopped by it: ask again, and watch the first order"
     return warning("trading right", right.text, todo)
+
+
+def _withdrawal(right: WithdrawalRight) -> Finding:
+    if right.may_withdraw:
+        return warning("withdrawal", f"{right.text}, which trading does not need", ADVICE)
+    return ok("withdrawal", right.text)

@@ -12,7 +12,13 @@ from messages.ids import TimestampNs
 from ops.config import Config, IdempotencyBackend
 from ops.held_ledger import end_at_once, ledger_opener
 from ops.lease import HeldAccount, Seen, Tell, hold_lease
-from ops.live_venue import LiveVenue, check_right, check_variables, open_live_venue
+from ops.live_venue import (
+    LiveVenue,
+    check_right,
+    check_variables,
+    open_live_venue,
+    warn_of_withdrawal,
+)
 from ops.one_account import OpenedBy, check_one_key, note_key
 from ops.run_dir import RunDir
 from ops.waiting import say
@@ -62,6 +68,7 @@ class Account:
         self._venue = open_live_venue(self._config, self._held.keeper, listing)
         try:
             check_right(self._venue)
+            warn_of_withdrawal(self._venue)
             if self._writer is not None and self._is_first_key:
                 self._note_key()  # not before: a key that was refused here is no account's yet
         except BaseException:

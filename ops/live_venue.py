@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -13,7 +13,8 @@ from actors.log import logger
 from decisions.order_keys import client_order_id
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.facts import RightState, VenueFacts
+from exchanges.ccxt_withdrawal import ADVICE
+from exchanges.facts import RightState, VenueFacts, WithdrawalRight
 from exchanges.venue_loop import VenueLoop
 from messages.errors import ConfigError, VenueAway
 from messages.ids import ClientOrderId, OrderKey, Symbol
@@ -113,6 +114,17 @@ def check_right(live: LiveVenue) -> None:
     right = live.loop.submit(live.venue.trading_right()).result(OPEN_LIMIT_S)
     if right.state is RightState.UNANSWERED:
         logger.warning("{}; the first order shows it", right.text)
+
+
+def warn_of_withdrawal(live: LiveVenue) -> None:
+    """Ask whether the key may withdraw, beside everything else, and log it where it may."""
+
+    def tell(asked: "Future[WithdrawalRight]") -> None:
+        right = None if asked.cancelled() or asked.exception() else asked.result()
+        if right is not None and right.may_withdraw:
+            logger.warning("{}: {}", right.text, ADVICE)
+
+    live.loop.submit(live.venue.withdrawal_right()).add_done_callback(tell)
 
 
 def check_variables(config: Config) -> None:

@@ -34,6 +34,7 @@ SIGNED = frozenset(
     {
         "place", "test_order", "cancel", "query", "open_orders", "all_orders", "my_trades",
         "account", "cancel_replace", "cancel_all", "subscribe", "coins",
+        "key_rights",
     }
 )  # fmt: skip
 _LONGEST_WINDOW_MS, _USUAL_WINDOW_MS, _AHEAD_MS = 60_000, 5_000, 1_000
@@ -59,6 +60,7 @@ class BinanceApi:
             "my_trades": self._my_trades,
             "account": self._account,
             "subscribe": self._subscribe,
+            "key_rights": self._key_rights,
         }
 
     def client_order_id(self, call: Call) -> str | None:
@@ -303,6 +305,23 @@ class BinanceApi:
             ],
             "permissions": ["SPOT"],
             "uid": 1,
+        }, []
+
+    def _key_rights(self, _call: Call, _plan: Plan | None) -> Outcome:
+        return {
+            "ipRestrict": False,
+            "createTime": wire.ms(self._exchange.clock.now_ns()),
+            "enableReading": True,
+            "enableWithdrawals": self._exchange.may_key_withdraw,
+            "enableInternalTransfer": False,
+            "enableMargin": False,
+            "enableFutures": False,
+            "permitsUniversalTransfer": False,
+            "enableVanillaOptions": False,
+            "enableFixApiTrade": False,
+            "enableFixReadOnly": False,
+            "enableSpotAndMarginTrading": not self._exchange.is_key_restricted,
+            "enablePortfolioMarginTrading": False,
         }, []
 
     def _subscribe(self, _call: Call, _plan: Plan | None) -> Outcome:

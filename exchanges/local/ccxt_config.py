@@ -41,6 +41,7 @@ def _binance_urls(http: str, ws: str) -> dict[str, Any]:
         "public": f"{http}/api/v3",
         "private": f"{http}/api/v3",
         "v1": f"{http}/api/v1",
+        "sapi": f"{http}/sapi/v1",
         "ws": {
             "spot": f"{ws}/stream/ws",
             "margin": f"{ws}/stream/ws",

@@ -21,9 +21,9 @@ READS = (
 )  # fmt: skip
 COMMANDS = (
     "advance", "arm", "arm_stream", "delist", "deposit", "disarm", "expire_order", "fill_order",
-    "halt", "release_price", "restrict_key", "revoke_key", "set_liquidity", "set_maintenance",
-    "set_max_orders", "set_minimum", "set_page", "set_price", "set_tick", "skew_clock",
-    "strike_streams",
+    "halt", "let_key_withdraw", "release_price", "restrict_key", "revoke_key", "set_liquidity",
+    "set_maintenance", "set_max_orders", "set_minimum", "set_page", "set_price", "set_tick",
+    "skew_clock", "strike_streams",
 )  # fmt: skip
 _LOOPBACK_NAMES = {"127.0.0.1", "localhost"}
 

@@ -31,6 +31,7 @@ class Controls(ABC):
     is_under_maintenance: bool
     is_key_revoked: bool
     is_key_restricted: bool
+    may_key_withdraw: bool
     page_status: int | None
 
     @abstractmethod
@@ -185,6 +186,11 @@ class Controls(ABC):
         """Let the key read and not trade, or trade again."""
         with self.lock:
             self.is_key_restricted = is_restricted
+
+    def let_key_withdraw(self, *, is_allowed: bool = True) -> None:
+        """Let the key withdraw, too, as far as it is told; or not."""
+        with self.lock:
+            self.may_key_withdraw = is_allowed
 
     def revoke_key(self, *, is_revoked: bool = True) -> None:
         """Refuse the account's key, or accept it again."""

@@ -48,6 +48,7 @@ class LocalExchange(Controls):
         self.is_under_maintenance = False
         self.is_key_revoked = False
         self.is_key_restricted = False
+        self.may_key_withdraw = False
         self.page_status: int | None = None
         self._listeners: list[Listener] = []
         events = {symbol: open_events(settings, symbol) for symbol in _symbols(settings)}

@@ -124,6 +124,7 @@ CONDITIONS = {
     "set_page": "everything is answered with a page of HTML, under a status, until it is over",
     "revoke_key": "the key is refused until it is restored",
     "restrict_key": "the key may read and not trade until it is restored",
+    "let_key_withdraw": "the key may withdraw, it is told, until that is taken back",
 }
 """What lasts until it is undone, by the name of its control method."""
 
@@ -138,6 +139,7 @@ OPERATIONS = (
     "place", "test_order", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
     "cancel_replace", "cancel_all", "time", "exchange_info", "klines", "depth", "trades",
     "agg_trades", "ticker", "book_ticker", "price", "ping", "subscribe",
+    "key_rights",
 )  # fmt: skip
 """What a plan can aim at, whatever the venue calls it."""
 

@@ -37,6 +37,7 @@ ROUTES = (
     ("GET", "/api/v5/market/history-candles", "klines"),
     ("GET", "/api/v5/market/trades", "trades"),
     ("GET", "/api/v5/account/balance", "account"),
+    ("GET", "/api/v5/account/config", "key_rights"),
     ("POST", "/api/v5/trade/order", "place"),
     ("POST", "/api/v5/trade/batch-orders", "place"),
     ("POST", "/api/v5/trade/cancel-order", "cancel"),
@@ -117,6 +118,7 @@ class OkxApi:
             "all_orders": self._all_orders,
             "my_trades": self._my_trades,
             "account": self._account,
+            "key_rights": self._key_rights,
         }
 
     def client_order_id(self, call: Call) -> str | None:
@@ -270,6 +272,25 @@ class OkxApi:
             for asset, (free, locked) in self._exchange.balances().items()
         ]
         return wire.envelope([{"details": details, "totalEq": "", "uTime": now}]), []
+
+    def _key_rights(self, _call: Call, _plan: Plan | None) -> Outcome:
+        may = self._exchange
+        rights = {"read_only": True, "withdraw": may.may_key_withdraw}
+        rights["trade"] = not may.is_key_restricted
+        return wire.envelope(
+            [
+                {
+                    "uid": "1",
+                    "mainUid": "1",
+                    "acctLv": "1",
+                    "posMode": "net_mode",
+                    "autoLoan": False,
+                    "label": "local",
+                    "ip": "",
+                    "perm": ",".join(name for name, has_it in rights.items() if has_it),
+                }
+            ]
+        ), []
 
     def _told(self, order: Order) -> wire.Json:
         trades = self._exchange.trades_behind(order)

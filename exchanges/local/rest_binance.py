@@ -29,6 +29,7 @@ ROUTES = (
     ("DELETE", "/api/v3/openOrders", "cancel_all"),
     ("GET", "/api/v3/allOrders", "all_orders"),
     ("GET", "/api/v3/myTrades", "my_trades"),
+    ("GET", "/sapi/v1/account/apiRestrictions", "key_rights"),
     # What ccxt asks besides when it loads the markets with a key and its own settings.
     ("GET", "/sapi/v1/capital/config/getall", "coins"),
     ("GET", "/sapi/v1/margin/allPairs", "margin_pairs"),

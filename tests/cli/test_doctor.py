@@ -225,10 +225,23 @@ def urls_of(server: Any) -> dict[str, Any]:
 def test_online_the_gate_itself_is_asked_and_no_order_is_placed(exchange: Any) -> None:
     found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
 
-    assert levels(found)[-2:] == [("gate", "ok"), ("trading right", "ok")]
-    assert "takes the key and lists BTC/USDT" in found[-2].text
-    assert found[-1].text.startswith("the key may trade at binance")
+    assert levels(found)[-3:] == [("gate", "ok"), ("trading right", "ok"), ("withdrawal", "ok")]
+    assert "takes the key and lists BTC/USDT" in found[-3].text
+    assert found[-2].text.startswith("the key may trade at binance")
+    assert found[-1].text == "the key may not withdraw from binance"
     assert exchange.exchange.orders() == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keys")
+def test_a_key_that_may_withdraw_is_a_warning(exchange: Any) -> None:
+    exchange.exchange.let_key_withdraw()
+
+    found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
+
+    assert levels(found)[-2:] == [("trading right", "ok"), ("withdrawal", "warning")]
+    assert found[-1].text == "the key may withdraw from binance, which trading does not need"
+    assert found[-1].todo == "make a key that may trade and not withdraw, and delete this one"
 
 
 @pytest.mark.slow
@@ -252,8 +265,8 @@ def test_an_order_that_could_not_be_checked_is_a_warning(exchange: Any) -> None:
 
     found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
 
-    assert levels(found)[-2:] == [("gate", "ok"), ("trading right", "warning")]
-    assert "did not tell whether the key may trade: no_proof" in found[-1].text
+    assert levels(found)[-3:-1] == [("gate", "ok"), ("trading right", "warning")]
+    assert "did not tell whether the key may trade: no_proof" in found[-2].text
 
 
 @pytest.mark.slow

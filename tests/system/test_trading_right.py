@@ -97,7 +97,21 @@ def test_once_the_key_may_trade_the_same_run_directory_starts(
     assert code == 0
     assert of_orders(run)[:2] == ["test_order", "test_order"]
     assert "whether the key may trade" not in starts.logged()
+    assert "withdraw" not in starts.logged()
     assert run.exchange.doubled() == {}
+
+
+def test_a_key_that_may_withdraw_is_told_of_and_stops_nothing(
+    run: RunningExchange, starts: Starts
+) -> None:
+    run.exchange.let_key_withdraw()
+    bot = starts.at(run)
+    bot.until_said("the key may withdraw from binance: make a key that may trade and not withdraw")
+    until_filled(bot)
+    code, _ = bot.end(signal.SIGTERM)
+
+    assert code == 0
+    assert len(run.exchange.requests(operation="key_rights")) == 1
 
 
 def test_a_key_that_was_refused_is_not_noted_so_another_may_take_its_place(

@@ -32,7 +32,7 @@ def test_what_undoes_a_condition_is_what_its_method_takes() -> None:
     undoing = re.findall(r"`(\{.+?\})` for\s+`(\w+)`", section, re.DOTALL)
 
     assert [name for _, name in undoing] == [
-        "revoke_key", "restrict_key", "halt", "set_maintenance", "set_page"
+        "revoke_key", "restrict_key", "let_key_withdraw", "halt", "set_maintenance", "set_page"
     ]  # fmt: skip
     for body, name in undoing:
         signature(getattr(LocalExchange, name)).bind(None, **json.loads(body))
