@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,8 +85,10 @@ class Bot:
         threads = Path(f"/proc/{self.process.pid}/task")
         pause = threading.Event()
         for _ in range(int(LIMIT_S / 0.005)):
-            if all(_state(thread) == "T" for thread in threads.iterdir()):
-                return
+            with suppress(FileNotFoundError):
+                if all(_state(thread) == "T" for thread in threads.iterdir()):
+                    return
+            assert self.process.poll() is None, (self._end(), self.events[-5:], self.said)
             pause.wait(0.005)
         raise AssertionError("it does not stand still")
 

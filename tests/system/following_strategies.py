@@ -9,7 +9,7 @@ import msgspec
 from messages.ids import Symbol
 from messages.market import Candle, Tick
 from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
-from strategies.protocol import Cancel, Decision, Replace, Strategy
+from strategies.protocol import Cancel, Decision, Replace, Strategy, market_order
 from strategies.sizing import quantity_for_notional
 
 QUANTITY = Decimal("0.01")
@@ -70,9 +70,9 @@ class Follower(Strategy):
             if self._moves % 3 == 0:
                 return Cancel(order=key, reason="enough")
             return Replace(order=key, limit_price=price, reason=self._reason())
-        if position:
-            return None
         one = quantity_for_notional(self._notional, tick.bid_price, self._instrument)
+        if position > one / 4:  # a bid that was to end filled first; less is what a fee has left
+            return market_order(Side.SELL, position, self._reason())
         return _bid(one, price, self._reason())
 
     def _reason(self) -> str:

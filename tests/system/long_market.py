@@ -41,8 +41,22 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "stale_read", "operation": "query", "probability": 0.2, "delay_ms": 500},
     {"fault": "server_error_before", "operation": "my_trades", "probability": 0.1},
     {"fault": "reset_before", "operation": "open_orders", "probability": 0.1},
+    {"fault": "reset_after", "operation": "cancel", "probability": 0.1},
+    {"fault": "reset_before", "operation": "cancel", "probability": 0.1},
+    {"fault": "html_body", "operation": "cancel", "probability": 0.1},
+    {"fault": "cancel_fill_race", "operation": "cancel", "probability": 0.1},
+    {"fault": "cancel_partial_race", "operation": "cancel", "probability": 0.1},
 )
+HANGS: tuple[dict[str, Any], ...] = (
+    {"fault": "hang_after", "probability": 0.004},
+    {"fault": "hang_before", "probability": 0.002},
+    {"fault": "hang_after", "operation": "cancel", "probability": 0.05},
+    {"fault": "hang_before", "operation": "query", "probability": 0.02},
+    {"fault": "hang_before", "operation": "my_trades", "probability": 0.02},
+)
+"""Each keeps a symbol waiting for the longest that a request may take."""
 EVENT_FAULTS = ("duplicate_event", "dropped_event", "out_of_order", "late_event")
+STRIKES, STALLS = ("drop", "close", "server_shutdown"), ("stall", "stall_with_pongs")
 RESTARTS = ((0.04, signal.SIGKILL), (0.08, signal.SIGTERM), (0.12, signal.SIGKILL))
 """At which part of the time; the life that is measured begins with the last of these."""
 LOOKS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -88,7 +102,7 @@ def play(folder: Path, seed: int, pace: Pace) -> Report:
 
 
 def _arm(venue: Venue, pace: Pace) -> None:
-    for plan in FAULTS:
+    for plan in (*FAULTS, *(HANGS if pace.hangs else ())):
         is_order = plan["fault"] in NOT_ARRIVING and "operation" not in plan
         share = pace.not_arriving if is_order else 1.0
         more = {"times": None, "probability": plan["probability"] * share}
@@ -103,7 +117,7 @@ def _play(venue: Venue, bot: Bot, pace: Pace, report: Report, rng: random.Random
         elif looks and part >= looks[0]:
             _look(bot, f"{looks.pop(0):.0%}", report)
         else:
-            _break_a_stream(venue, rng)
+            _break_a_stream(venue, rng, pace)
             report.stream_faults += 1
             bot.lives_for(min(QUIET_S, 0.02 * pace.span_s))
     _look(bot, "100%", report)
@@ -129,9 +143,9 @@ def _restart(bot: Bot, how: signal.Signals, report: Report) -> None:
     bot.start()
 
 
-def _break_a_stream(venue: Venue, rng: random.Random) -> None:
+def _break_a_stream(venue: Venue, rng: random.Random, pace: Pace) -> None:
     if rng.random() < 0.15:
-        how = rng.choice(["drop", "close", "server_shutdown"])
+        how = rng.choice((*STRIKES, *STALLS) if pace.hangs else STRIKES)
         venue.do("strike_streams", fault=how, stream=rng.choice(["user", "*"]))
     else:
         times = rng.randint(1, 3)

@@ -58,6 +58,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Orders of one decision."""
     not_arriving: float = 1.0
     """What the probability of a fault that keeps an order from the exchange is multiplied by."""
+    hangs: bool = False
+    """Whether requests are also never answered, and streams fall silent, which takes its time."""
     least_filled: int = 0
     """It goes on until so many orders are filled, but not for ever."""
     settle_ms: int | None = None

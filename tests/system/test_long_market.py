@@ -21,6 +21,8 @@ LEAST_FILLED = 25
 """So few that a busy machine has them in time, and enough to meet faults."""
 FIVE_MINUTES = Pace(market_s=300, speed=20, every=3, least_filled=LEAST_FILLED, settle_ms=2_000)
 TWO_HOURS = Pace(market_s=7_200, speed=20, every=3)
+SILENT_HOURS = Pace(market_s=7_200, speed=20, every=3, hangs=True)
+"""A symbol waits so often that two of three decisions are refused for it: some 500 orders."""
 FULL_HOURS = Pace(market_s=7_200, speed=20, every=1, at_once=3, not_arriving=0.1)
 """Some 6,000 orders at the exchange instead of 1,000."""
 MANY_ORDERS = Pace(
@@ -59,6 +61,19 @@ def test_five_minutes_of_a_market_that_fails_at_random_lose_nothing(tmp_path: Pa
 @pytest.mark.skipif(not STRESS, reason="two hours of market take six minutes")
 def test_two_hours_lose_nothing_and_memory_stays_flat(tmp_path: Path) -> None:
     report = play(tmp_path, 11, TWO_HOURS)
+
+    check(report)
+    check_memory(report)
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not STRESS, reason="two hours of market take six minutes")
+def test_two_hours_of_answers_that_never_come_and_silent_streams_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    report = play(tmp_path, 17, SILENT_HOURS)
 
     check(report)
     check_memory(report)
