@@ -35,6 +35,7 @@ class Incarnation:
         "fenced",
         "gone",
         "outcome",
+        "place",
         "reading",
         "ready",
         "stuck",
@@ -62,6 +63,8 @@ class Incarnation:
         self.stuck = threading.Event()
         self.outcome: ExitReason | None = None
         self.error = ""
+        self.place: Callable[[], int] | None = None
+        """Tells any thread how far it came in a message that holds much; None where none does."""
 
     @property
     def runs_on(self) -> bool:
@@ -108,10 +111,8 @@ class Cell:
         self.processed = 0
         self.handling: Any = None
         self.handling_since_ns = 0
-        self.place: Callable[[], int] | None = None
-        """Tells any thread how far it came in a message that holds much; None where none does."""
         self.came_on_ns = 0
-        """Since when it has been at one place of it, as its supervisor saw at the last look."""
+        """Since when it has been at one place of its message, as its supervisor saw at a look."""
         self.handling_enqueued_ns = monotonic_ns()
         """When the message being handled, or the last one handled, was queued."""
         self.progress_ns = monotonic_ns()
@@ -177,7 +178,7 @@ class Cell:
             self.hops.begin_incarnation()
         self.life, self.epoch = life, life.epoch
         self.ends_for_good = False
-        self.handling = self.place = None
+        self.handling = None
         self.progress_ns = self.monotonic_ns()
         self.progress_on = None
         self.set_state(ActorState.STARTING)
@@ -267,7 +268,7 @@ class Cell:
     def look(self, watch: HangWatch, now_ns: int) -> int:
         """Give the same as its supervisor sees it; to have come on is useful work."""
         since_ns = self.handling_since_ns if self.handling is not None else None
-        place = self.place
+        place = self.life.place if self.life is not None else None
         hung_ns = watch.look(since_ns, now_ns, None if place is None else place())
         self.came_on_ns = now_ns - hung_ns
         if watch.came_on:

@@ -68,6 +68,7 @@ class StrategyRun:
         instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
     ) -> None:
         self.memory = memory
+        self._warmed_by = 0
         self.account = account
         self.strategy_id = strategy_id
         self.symbol = symbol
@@ -272,6 +273,11 @@ class StrategyRun:
         self._told.stop_acted(acted)
 
     @property
+    def place(self) -> int:
+        """What rises with each event that it is shown, in a warm-up too; any thread."""
+        return self.memory.next_index + self._warmed_by
+
+    @property
     def deciding_at(self) -> int:
         """The place in the feed of the event whose intents `take_batch` is giving.
 
@@ -301,6 +307,7 @@ class StrategyRun:
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):
             self.memory.warming_on = event
+            self._warmed_by += 1
             try:
                 self._show(event)
             except BaseException:  # noqa: BLE001 - even an exit: warm-up must not fail of it twice

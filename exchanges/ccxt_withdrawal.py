@@ -82,4 +82,5 @@ def _unknown(text: str) -> WithdrawalRight:
 
 
 def _unanswered(name: str, why: str) -> WithdrawalRight:
-    return _unknown(f"{name} did not tell whether the key may withdraw: {why}")
+    text = f"{name} did not tell whether the key may withdraw: {why}"
+    return WithdrawalRight(None, text, is_unanswered=True)

@@ -57,6 +57,8 @@ class WithdrawalRight(msgspec.Struct, frozen=True):
 
     may_withdraw: bool | None
     text: str
+    is_unanswered: bool = False
+    """It was asked, and gave no clear answer."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

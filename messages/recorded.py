@@ -61,8 +61,8 @@ class StrategyStands(Message, kw_only=True, frozen=True):
 class StrategyEnded(Message, kw_only=True, frozen=True):
     """A strategy's incarnation ends in order: of what it took it has finished all below a place.
 
-    Events that it takes after this word are not looked at any more. Strategy -> Journal. Lost
-    where the disk refuses it.
+    Batches that it takes after this word it leaves; then it says it once more at its very end.
+    Strategy -> Journal. Lost where the disk refuses it.
     """
 
     epoch: Epoch

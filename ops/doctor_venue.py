@@ -16,7 +16,7 @@ from ops.doctor_finding import Finding, ok, problem, warning
 from ops.live_venue import venue_settings
 from ops.moments import span
 
-_GATE_S = 60.0
+_GATE_S = 75.0
 _CLOSE_S = 5.0
 
 
@@ -127,4 +127,6 @@ def _right(right: TradingRight) -> Finding:
 def _withdrawal(right: WithdrawalRight) -> Finding:
     if right.may_withdraw:
         return warning("withdrawal", f"{right.text}, which trading does not need", ADVICE)
+    if right.is_unanswered:
+        return warning("withdrawal", right.text, "ask again, or look at the key there")
     return ok("withdrawal", right.text)

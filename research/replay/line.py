@@ -36,7 +36,6 @@ BEHIND_A_HANG = "behind the event that its strategy hung in"
 UNKNOWN_EVENT = "of an event that is missing"
 UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
 
-_DECIDED_ON = (MarketBatch, Candle, Trade, Tick)
 _TOLD_OF = (OrderUpdate, StopActed, MarketRules)
 """What is not decided on."""
 _NOTED_BEHIND = (Candle, Trade, Tick, OrderUpdate, StopActed)
@@ -69,7 +68,7 @@ class Line:
         self._has_hung: bool = before is not None and before._has_hung
         """It would again, perhaps at every event; nothing is shown to it any more."""
         self._has_ended = False
-        """It looks at no more events, but is told of orders until it is gone."""
+        """It leaves the batches that it takes, and is told of orders until it is gone."""
         goes_on = settings.is_what_if and not settings.is_replayed
         self._own = before.left if before is not None and goes_on else None
 
@@ -93,7 +92,7 @@ class Line:
             ):
                 if not self._is_again(message):
                     self._settle(ALL)
-                if not (self._has_ended and isinstance(message, _DECIDED_ON)):
+                if not (self._has_ended and isinstance(message, MarketBatch)):
                     self._pending = Taken(message, at_ns, place)
             case StrategyEnded():
                 self._end(message)

@@ -107,6 +107,7 @@ def test_no_clear_answer_is_told_and_raises_nothing(
         right = ask(opening)
 
     assert right.may_withdraw is None
+    assert right.is_unanswered
     assert right.text == f"binance did not tell whether the key may withdraw: {why}"
 
 
