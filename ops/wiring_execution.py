@@ -91,15 +91,7 @@ def execution_branch(
     )
     strategies_spec = SupervisorSpec(
         children=tuple(
-            _strategy(
-                s,
-                config,
-                asked[StrategyId(s.id)].kept,
-                addresses.executor,
-                feeds,
-                live,
-                replayed=replayed,
-            )
+            _strategy(s, config, asked[StrategyId(s.id)].kept, addresses.executor, feeds, live)
             for s in config.strategies
         ),
         intensity=Intensity(
@@ -137,8 +129,6 @@ def _strategy(
     executor: Address[Any],
     feeds: dict[ActorPath, Address[Any]],
     live: "LiveVenue | None",
-    *,
-    replayed: bool,
 ) -> ChildSpec:
     account = account_of(config, is_live=live is not None)
     instrument_of = plain_instrument if live is None else live.instrument
@@ -155,7 +145,6 @@ def _strategy(
             "instrument_of": instrument_of,
             "executor": executor,
             "feeds": feeds,
-            "leaves_events": replayed,
         },
         restart=Restart.TRANSIENT,
         drain=True,
