@@ -12,6 +12,7 @@ from actors.hops import Hops
 from actors.mailbox import Mailbox
 from actors.mailbox_protocols import Timer
 from decisions.histogram import LatencyHistogram
+from decisions.supervisor import HangWatch
 from messages.base import Message
 from messages.errors import said_by
 from messages.ids import ActorPath, Epoch, TimestampNs
@@ -28,11 +29,13 @@ class Incarnation:
     __slots__ = (
         "actor_ref",
         "begun_ns",
+        "ending",
         "epoch",
         "error",
         "fenced",
         "gone",
         "outcome",
+        "place",
         "reading",
         "ready",
         "stuck",
@@ -45,6 +48,8 @@ class Incarnation:
         self.begun_ns = begun_ns
         """When it began, on the monotonic clock."""
         self.fenced = False
+        self.ending = False
+        """Whether it was asked to end in order: it is given what waits for it, and no more."""
         self.reading = False
         """Whether its thread waits in the mailbox, or is on its way from there to a hook."""
         self.actor_ref: Any = None
@@ -58,6 +63,8 @@ class Incarnation:
         self.stuck = threading.Event()
         self.outcome: ExitReason | None = None
         self.error = ""
+        self.place: Callable[[], int] | None = None
+        """Tells any thread how far it came in a message that holds much; None where none does."""
 
     @property
     def runs_on(self) -> bool:
@@ -104,6 +111,8 @@ class Cell:
         self.processed = 0
         self.handling: Any = None
         self.handling_since_ns = 0
+        self.came_on_ns = 0
+        """Since when it has been at one place of its message, as its supervisor saw at a look."""
         self.handling_enqueued_ns = monotonic_ns()
         """When the message being handled, or the last one handled, was queued."""
         self.progress_ns = monotonic_ns()
@@ -251,8 +260,20 @@ class Cell:
             self.on_exit(notice)
 
     def hung_for_ns(self, now_ns: int) -> int:
-        """How long the present message is being handled; 0 when none is."""
-        return now_ns - self.handling_since_ns if self.handling is not None else 0
+        """How long it has been at the present message, or at one place of it; 0 when at none."""
+        if self.handling is None:
+            return 0
+        return now_ns - max(self.handling_since_ns, self.came_on_ns)
+
+    def look(self, watch: HangWatch, now_ns: int) -> int:
+        """Give the same as its supervisor sees it; to have come on is useful work."""
+        since_ns = self.handling_since_ns if self.handling is not None else None
+        place = self.life.place if self.life is not None else None
+        hung_ns = watch.look(since_ns, now_ns, None if place is None else place())
+        self.came_on_ns = now_ns - hung_ns
+        if watch.came_on:
+            self.progress_ns = now_ns
+        return hung_ns
 
     def hung_at(self) -> str:
         """Give the line of the person's own file that its thread is at now, with a word before."""

@@ -45,6 +45,11 @@ class Context:
         return self.life.fenced
 
     @property
+    def ending(self) -> bool:
+        """Whether this incarnation was asked to end: what can be left to the next one may be."""
+        return self.life.ending or self.life.fenced
+
+    @property
     def rng(self) -> "random.Random":
         """Seeded randomness of the runtime."""
         return self.runtime.rng

@@ -192,6 +192,7 @@ class Runtime(ABC):
         """Ask for an orderly end; False where there is no time for one, or nobody to ask."""
         if timeout_ns == 0 or life.actor_ref is None:
             return False
+        life.ending = True
         life.actor_ref.actor_inbox.drain_on_stop = drain
         life.actor_ref.stop(block=False)
         return True

@@ -10,7 +10,7 @@ from actors.address import Address
 from actors.log import logger
 from actors.outbox import OFFER_AGAIN, Outbox
 from decisions.stages import Cause
-from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
+from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun, never
 from decisions.strategy_record import packed_memory
 from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
@@ -50,16 +50,21 @@ class StrategyActor(Actor):
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
         symbols: Sequence[Symbol] = (),
         instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
+        leaves_events: bool = False,
     ) -> None:
         super().__init__()
         self._identity = (account, strategy_id, symbol)
         self._symbols, self._instrument_of = symbols, instrument_of
         self._build, self._kept = build, kept
         self._executor, self._feeds = executor, feeds
+        self._is_over = self._leaves if leaves_events else never
+        """Left are only events that are shown again: those of a recording."""
         self._run: StrategyRun | None = None
         self._outbox: Outbox | None = None
         self._stretch = 0
         """Which of the notes last said how this strategy stands."""
+        self._has_ended = False
+        """It has noted that it looks at no more events."""
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
@@ -74,6 +79,7 @@ class StrategyActor(Actor):
             instrument_of=self._instrument_of,
         )
         self._cell.own_file = run.file
+        self.ctx.life.place = lambda: run.place
         self._note_standing(run, has_begun=True)
         run.warm_up()
         self._tell_problem(run)
@@ -82,9 +88,8 @@ class StrategyActor(Actor):
         """Say that all that was taken is done, and hand over what waits."""
         if self._outbox is not None:
             self._outbox.end()
-        if self._run is not None and self.ctx.notes is not None:
-            index = self._run.memory.next_index
-            self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
+        if self._run is not None:
+            self._note_end(self._run)  # once more where it left events: it was told of orders since
 
     def receive(self, message: Any) -> None:
         """Show the strategy one message; send on what it decides.
@@ -97,7 +102,7 @@ class StrategyActor(Actor):
         if message == OFFER_AGAIN:
             outbox.go_on()
             return
-        if notes is not None and notes.stretch != self._stretch:
+        if notes is not None and notes.stretch != self._stretch and not self._has_ended:
             self._note_standing(run, has_begun=False)
         try:
             self._receive(run, message, outbox)
@@ -113,7 +118,7 @@ class StrategyActor(Actor):
     def _receive(self, run: StrategyRun, message: Any, outbox: Outbox) -> None:
         match message:
             case MarketBatch():
-                for intent in run.take_batch(message, self.ctx.utc_ns):
+                for intent in run.take_batch(message, self.ctx.utc_ns, self._is_over):
                     self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, message.feed)
@@ -137,8 +142,24 @@ class StrategyActor(Actor):
             case StopActed():
                 self.ctx.note(message)
                 run.stop_acted(message)
-            case MarketRules() if message.instrument.symbol in run.symbols:
+            case MarketRules() if message.instrument.symbol in run.symbols and not self.ctx.ending:
                 run.warm_up()  # builds it anew, with the rules as they are now
+
+    def _leaves(self) -> bool:
+        """Whether events are left to the next incarnation or start, which sees them again."""
+        if not self.ctx.ending:
+            return False
+        if not self._has_ended:
+            self._has_ended = True
+            assert self._run is not None
+            self._note_end(self._run)
+        return True
+
+    def _note_end(self, run: StrategyRun) -> None:
+        """Note how far it came."""
+        if self.ctx.notes is not None:
+            index = run.memory.next_index
+            self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
 
     def _note_standing(self, run: StrategyRun, *, has_begun: bool) -> None:
         """Note all that an incarnation would inherit now: a replay can begin here."""

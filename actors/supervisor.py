@@ -216,8 +216,7 @@ class Supervisor(Parent):
         now_ns = self.ctx.monotonic_ns()
         for child in [c for c in self.children if c.live]:
             cell, limit_ns = child.cell, child.cell.hang_after_ns
-            since_ns = cell.handling_since_ns if cell.handling is not None else None
-            hung_ns = child.hang_watch.look(since_ns, now_ns)
+            hung_ns = cell.look(child.hang_watch, now_ns)
             if limit_ns is not None and hung_ns > limit_ns:
                 what = type(cell.handling).__name__
                 seconds = hung_ns / NS_PER_S

@@ -44,6 +44,11 @@ __all__ = [
 ]
 
 
+def never() -> bool:
+    """Whether to leave events to another: never."""
+    return False
+
+
 class StrategyRun:
     """One incarnation of one strategy, around a memory that outlives it.
 
@@ -63,6 +68,7 @@ class StrategyRun:
         instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
     ) -> None:
         self.memory = memory
+        self._warmed_by = 0
         self.account = account
         self.strategy_id = strategy_id
         self.symbol = symbol
@@ -213,14 +219,18 @@ class StrategyRun:
             memory.next_index, memory.trying, memory.tries = place
 
     def take_batch(
-        self, batch: MarketBatch, created_ns: Callable[[], TimestampNs]
+        self,
+        batch: MarketBatch,
+        created_ns: Callable[[], TimestampNs],
+        is_over: Callable[[], bool] = never,
     ) -> Iterator[Intent]:
         """Take what is new in a batch; the intents of an event come before the next is shown.
 
         Nothing when events between are missing: the feed sends again what is not acked, unless
         it says that they are lost. What is decided on history is thrown away.
         Exhaust it: an event is taken when all its intents have been, and more is asked for. So
-        who stops half-way leaves it to the next incarnation, which gives the same intents.
+        who stops half-way leaves it to the next incarnation, which gives the same intents. So are
+        the events left that are still to be shown when `is_over`.
         """
         skip = self.memory.next_index - batch.first_index
         if skip < -batch.lost:
@@ -228,7 +238,7 @@ class StrategyRun:
         if skip < 0:
             self.memory.next_index, skip = batch.first_index, 0
         if self._wide is not None:
-            yield from self._wide.take_batch(batch, skip, created_ns)
+            yield from self._wide.take_batch(batch, skip, created_ns, is_over)
             return
         events = batch.events[skip:]
         doorway, place = self._doorway, 0
@@ -238,6 +248,8 @@ class StrategyRun:
                 place = doorway.passed(events, closes, place)
                 if place == len(events):
                     break
+            if is_over():
+                break
             event, place = events[place], place + 1
             decisions = self._decide(event)
             if decisions:
@@ -259,6 +271,11 @@ class StrategyRun:
     def stop_acted(self, acted: StopActed) -> None:
         """Count what a stop has left of the position, once, and never beyond flat."""
         self._told.stop_acted(acted)
+
+    @property
+    def place(self) -> int:
+        """What rises with each event that it is shown, in a warm-up too; any thread."""
+        return self.memory.next_index + self._warmed_by
 
     @property
     def deciding_at(self) -> int:
@@ -290,6 +307,7 @@ class StrategyRun:
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):
             self.memory.warming_on = event
+            self._warmed_by += 1
             try:
                 self._show(event)
             except BaseException:  # noqa: BLE001 - even an exit: warm-up must not fail of it twice

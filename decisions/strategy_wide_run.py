@@ -78,7 +78,11 @@ class WideRun:
         return inherited
 
     def take_batch(
-        self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
+        self,
+        batch: MarketBatch,
+        skip: int,
+        created_ns: Callable[[], TimestampNs],
+        is_over: Callable[[], bool],
     ) -> Iterator[Intent]:
         """See `StrategyRun.take_batch`; the first `skip` events of the batch are not new."""
         created = None if batch.is_history else created_ns
@@ -87,6 +91,8 @@ class WideRun:
         yield from self.told()
         is_managed = self._memory.managed is not None
         for event in batch.events[skip:]:
+            if is_over():
+                break
             intents = self._decide(event, created)
             if intents is None:
                 continue

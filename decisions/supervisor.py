@@ -100,20 +100,30 @@ class RestartWindow:
 class HangWatch:
     """For how long a child has been at one message, told by a supervisor at each of its looks.
 
-    Between two looks no more than twice their distance counts: while the process was stopped, or
-    its machine paused, nobody came on, and nobody hung.
+    Of a message that holds much, such as a batch of events, it is for how long it has been at one
+    place in it. Between two looks no more than twice their distance counts: while the process was
+    stopped, or its machine paused, nobody came on, and nobody hung.
     """
 
     def __init__(self, look_ns: int) -> None:
         self._most_ns = 2 * look_ns
         self._since_ns: int | None = None
+        self._place: int | None = None
         self._looked_ns = self._spent_ns = 0
+        self.came_on = False
+        """Whether it was at another place of the same message when it was last looked at."""
 
-    def look(self, since_ns: int | None, now_ns: int) -> int:
-        """Give how long it took so far; `since_ns` is when it was begun, None for no message."""
-        if since_ns != self._since_ns:
+    def look(self, since_ns: int | None, now_ns: int, place: int | None = None) -> int:
+        """Give how long it took so far; `since_ns` is when it was begun, None for no message.
+
+        `place` is how far it came, where it says so.
+        """
+        is_other = since_ns != self._since_ns
+        self.came_on = not is_other and since_ns is not None and place != self._place
+        if is_other or self.came_on:
             self._since_ns, self._spent_ns = since_ns, 0
-            self._looked_ns = now_ns if since_ns is None else since_ns
+            self._looked_ns = since_ns if is_other and since_ns is not None else now_ns
+        self._place = place
         self._spent_ns += min(now_ns - self._looked_ns, self._most_ns)
         self._looked_ns = now_ns
         return 0 if since_ns is None else self._spent_ns

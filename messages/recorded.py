@@ -59,8 +59,9 @@ class StrategyStands(Message, kw_only=True, frozen=True):
 
 
 class StrategyEnded(Message, kw_only=True, frozen=True):
-    """A strategy's incarnation has ended in order: what it took before, it has finished.
+    """A strategy's incarnation ends in order: of what it took it has finished all below a place.
 
+    Batches that it takes after this word it leaves; then it says it once more at its very end.
     Strategy -> Journal. Lost where the disk refuses it.
     """
 

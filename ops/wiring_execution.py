@@ -91,7 +91,15 @@ def execution_branch(
     )
     strategies_spec = SupervisorSpec(
         children=tuple(
-            _strategy(s, config, asked[StrategyId(s.id)].kept, addresses.executor, feeds, live)
+            _strategy(
+                s,
+                config,
+                asked[StrategyId(s.id)].kept,
+                addresses.executor,
+                feeds,
+                live,
+                replayed=replayed,
+            )
             for s in config.strategies
         ),
         intensity=Intensity(
@@ -129,6 +137,8 @@ def _strategy(
     executor: Address[Any],
     feeds: dict[ActorPath, Address[Any]],
     live: "LiveVenue | None",
+    *,
+    replayed: bool,
 ) -> ChildSpec:
     account = account_of(config, is_live=live is not None)
     instrument_of = plain_instrument if live is None else live.instrument
@@ -145,6 +155,7 @@ def _strategy(
             "instrument_of": instrument_of,
             "executor": executor,
             "feeds": feeds,
+            "leaves_events": replayed,
         },
         restart=Restart.TRANSIENT,
         drain=True,

@@ -16,7 +16,7 @@ from messages.ids import TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import CancelIntent, Intent, MarketRules, OrderIntent, OrderUpdate
 from messages.patience import Hung
-from messages.recorded import StrategyStands
+from messages.recorded import StrategyEnded, StrategyStands
 from messages.stops import StopActed
 from research.replay.found import Compared, Divergence, Findings
 from research.replay.life import Life, LineSettings
@@ -67,6 +67,8 @@ class Line:
         """What it remembered when its process ended."""
         self._has_hung: bool = before is not None and before._has_hung
         """It would again, perhaps at every event; nothing is shown to it any more."""
+        self._has_ended = False
+        """It leaves the batches that it takes, and is told of orders until it is gone."""
         goes_on = settings.is_what_if and not settings.is_replayed
         self._own = before.left if before is not None and goes_on else None
 
@@ -90,15 +92,26 @@ class Line:
             ):
                 if not self._is_again(message):
                     self._settle(ALL)
-                self._pending = Taken(message, at_ns, place)
+                if not (self._has_ended and isinstance(message, MarketBatch)):
+                    self._pending = Taken(message, at_ns, place)
+            case StrategyEnded():
+                self._end(message)
             case _:  # a blow, its end, what does not concern it: what it took before, it finished
                 self._settle(ALL)
 
     def cut(self, *, is_end: bool) -> None:
         """Something is missing behind the last message, or may be: its process ended, perhaps."""
         self._settle(-1)
+        self._has_ended = False
         memory = self._life.end()
         self.left = memory if is_end else None
+
+    def _end(self, ended: StrategyEnded) -> None:
+        """Be done with what it took, as far as it says that it came."""
+        taken = self._pending
+        is_batch = taken is not None and isinstance(taken.message, MarketBatch)
+        self._settle(ended.next_index if is_batch else ALL)
+        self._has_ended = True
 
     def _is_again(self, message: Any) -> bool:
         """Whether the last message was handed back unseen, and is taken once more."""
@@ -112,6 +125,7 @@ class Line:
 
     def _stands(self, standing: StrategyStands) -> None:
         """Begin with a memory as it is recorded, where nothing better is known."""
+        self._has_ended = self._has_ended and not standing.has_begun
         if not standing.has_begun and self._life.is_known:
             return
         try:

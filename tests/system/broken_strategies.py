@@ -41,6 +41,14 @@ class Hangs(SmaCross):
         return tuple(super().on_candle(candle, position))
 
 
+class TakesItsTime(SmaCross):
+    """Is as slow with each candle as a model may be: seconds, from the environment."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        threading.Event().wait(float(os.environ.get("SLOW_S", "0")))
+        return tuple(super().on_candle(candle, position))
+
+
 class CallsExit(SmaCross):
     """Calls sys.exit on one new candle in a thousand."""
 

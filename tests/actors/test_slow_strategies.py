@@ -1,0 +1,175 @@
+"""A strategy that is slow with each event: what counts as hung, and what it leaves at its end."""
+
+import threading
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from actors.cell import Cell
+from actors.children import ChildSpec, SupervisorSpec
+from actors.strategy import Kept, StrategyActor
+from actors.supervisor import Supervisor
+from actors.thread_runtime import ThreadRuntime
+from decisions.strategy import new_memory
+from decisions.supervisor import Backoff, Intensity, Restart
+from messages.ids import NS_PER_S, AccountId, ActorPath, StrategyId
+from messages.lifecycle import ActorState, ExitReason
+from messages.market import MarketBatch
+from messages.orders import MarketRules
+from messages.values import plain_instrument
+from tests.decisions.strategy_runs import BTC
+from tests.decisions.swinger import market
+from tests.waiting import until
+
+EVENT_S = 0.02
+HANG_MS = 1_000
+"""Fifty events: a batch of a hundred takes twice as long."""
+WARM_UP = 80
+pytestmark = pytest.mark.slow
+
+
+class Slow:
+    """Takes its time with each event, and counts them."""
+
+    warmup_events = WARM_UP
+
+    def __init__(self, scene: "Scene") -> None:
+        scene.made += 1
+        if scene.made == 1:
+            scene.gate.wait(60)
+        self._scene = scene
+
+    def on_candle(self, candle: Any, position: Decimal) -> tuple[()]:
+        del candle, position
+        threading.Event().wait(EVENT_S)
+        self._scene.shown += 1
+        return ()
+
+
+class Scene:
+    """One such strategy under a supervisor."""
+
+    def __init__(self, *, leaves_events: bool = False) -> None:
+        self.runtime = ThreadRuntime()
+        self.gate = threading.Event()
+        self.made = self.shown = 0
+        self.told: list[str] = []
+        self.runtime.cell("executor")
+        child = ChildSpec(
+            name="s",
+            actor_class=StrategyActor,
+            arguments={
+                "build": lambda: Slow(self),
+                "kept": Kept(new_memory(WARM_UP)),
+                "account": AccountId("main"),
+                "strategy_id": StrategyId("s"),
+                "symbol": BTC,
+                "executor": self.runtime.address("executor"),
+                "feeds": {},
+                "leaves_events": leaves_events,
+            },
+            restart=Restart.TRANSIENT,
+            drain=True,
+            start_timeout_ms=HANG_MS,
+            hang_after_ms=HANG_MS,
+        )
+        spec = SupervisorSpec(
+            children=(child,),
+            intensity=Intensity(max_restarts=20, window_s=60),
+            backoff=Backoff(min_ms=1, max_ms=1),
+            tolerant_start=True,
+            check_every_ms=100,
+        )
+        told = {"spec": spec, "on_event": lambda one: self.told.append(one.event)}
+        self.root = self.runtime.populate("root", Supervisor, told)
+        self.address = self.runtime.address("s")
+
+    @property
+    def cell(self) -> Cell:
+        return self.runtime.cell("s")
+
+    def begin(self) -> None:
+        self.runtime.start(self.root)
+
+    def show(self, first: int, stop: int) -> None:
+        events = tuple(market([1 + place % 7 for place in range(stop)])[first:])
+        batch = MarketBatch(feed=ActorPath("feed"), first_index=first, events=events)
+        assert self.address.tell(batch)
+
+
+@pytest.fixture
+def scenes() -> Iterator[Callable[..., Scene]]:
+    made: list[Scene] = []
+
+    def make(**settings: bool) -> Scene:
+        made.append(Scene(**settings))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.gate.set()
+        scene.runtime.stop(scene.root, 10 * NS_PER_S)
+
+
+def test_who_was_given_up_as_it_was_made_has_no_successor_called_hung(
+    scenes: Callable[..., Scene],
+) -> None:
+    scene = scenes()
+    scene.begin()  # its first incarnation does not come up in time
+    until(lambda: scene.cell.epoch == 2 and scene.cell.state is ActorState.RUNNING)
+    scene.gate.set()
+    until(lambda: not scene.cell.zombies)
+
+    scene.show(0, 100)
+    until(lambda: scene.shown == 100)
+
+    assert "hung" not in scene.told
+    assert scene.cell.epoch == 2
+
+
+def test_a_warm_up_that_takes_longer_than_one_event_may_is_no_hang(
+    scenes: Callable[..., Scene],
+) -> None:
+    scene = scenes()
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, WARM_UP)
+    until(lambda: scene.shown == WARM_UP)
+
+    assert scene.address.tell(MarketRules(instrument=plain_instrument(BTC)))
+    until(lambda: scene.shown == 2 * WARM_UP)
+
+    assert "hung" not in scene.told
+    assert scene.cell.epoch == 1
+
+
+def test_asked_to_end_it_leaves_what_is_shown_again_and_is_not_built_anew(
+    scenes: Callable[..., Scene],
+) -> None:
+    scene = scenes(leaves_events=True)
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, 600)
+    assert scene.address.tell(MarketRules(instrument=plain_instrument(BTC)))
+    until(lambda: scene.shown > 2)
+    made = scene.made
+
+    reason = scene.runtime.stop(scene.cell, 5 * NS_PER_S, drain=True)
+
+    assert reason is ExitReason.SHUTDOWN
+    assert (scene.made, scene.shown < 600) == (made, True)
+
+
+def test_what_is_shown_once_only_is_taken_to_the_end(scenes: Callable[..., Scene]) -> None:
+    scene = scenes()
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, 60)
+    scene.show(60, 80)
+    until(lambda: scene.shown > 2)
+
+    reason = scene.runtime.stop(scene.cell, 60 * NS_PER_S, drain=True)
+
+    assert (reason, scene.shown) == (ExitReason.SHUTDOWN, 80)
