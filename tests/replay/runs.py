@@ -70,7 +70,11 @@ def config_of(
 def run(
     config: Config, *, at_start: AtStart | None = None, seed: int | None = None, process: int = 1
 ) -> System:
-    """Run it to its end; the journal is written when all is over, in the order it was taken."""
+    """Run it to its end; the journal is written when all is over, in the order it was taken.
+
+    Where its executor is halted, which a person would have to end, that is its end: a strategy that
+    was built anew in one process may decide otherwise in the next, and the ledger stands between.
+    """
     runtime = StepRuntime(seed, start_ns=process * 10**15, ttl_enforced=False)
     with RunDir(config.run_dir) as run_dir:
         journal = journal_for(config, run_dir, runtime.clock.utc_ns)
@@ -83,7 +87,8 @@ def run(
             at_start(runtime, system)
         life = system.root.life
         assert life is not None
-        runtime.run_until(life.gone.is_set)
+        runtime.run_until(lambda: life.gone.is_set() or system.executor.is_out)
+        runtime.stop(system.root, 60 * NS_PER_S, drain=True)
         journal.start()
         journal.close()
     return system

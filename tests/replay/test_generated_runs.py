@@ -143,3 +143,15 @@ def test_a_generated_run_is_decided_again_as_it_was(
         _, divergences = replayed(folder / "run")
         assert [one.order_key for one in divergences] == [intent.order_key]
         assert str(intent.quantity * 3) in divergences[0].recorded
+
+
+def test_a_run_that_its_ledger_halts_is_at_its_end(tmp_path: Path) -> None:
+    """It waits for a person, who is not here: a generated run stood still so."""
+    config = config_of(tmp_path / "run", "Gambles")
+    run(config)
+    decided = messages(tmp_path / "run", OrderIntent, STRATEGY)
+
+    halted = run(config, process=2)
+
+    assert len(decided) > 10
+    assert halted.executor.cell.last_error.startswith("LedgerConflict")
