@@ -24,7 +24,7 @@ async def ask_withdrawal(client: Any, capability: Capability) -> WithdrawalRight
     name, question = capability.exchange, capability.withdrawal
     if question is None:
         return _unknown(f"{name} is not known to tell whether a key may withdraw: look there")
-    if not _is_asked_where_orders_go(client, question.address):
+    if not is_asked_where_orders_go(client, question.address):
         return _unknown(f"at this address {name} does not tell whether the key may withdraw")
     try:
         async with asyncio.timeout(WITHDRAWAL_LIMIT_S):
@@ -59,7 +59,7 @@ def may_withdraw(answer: Any, question: Withdrawal) -> bool | None:
     return question.word in [part.strip() for part in found.split(",")]
 
 
-def _is_asked_where_orders_go(client: Any, address: str) -> bool:
+def is_asked_where_orders_go(client: Any, address: str) -> bool:
     """Whether the key would be shown to no other host: its addresses are set one by one."""
     addresses = client.urls.get("api")
     if not isinstance(addresses, dict):

@@ -1,19 +1,21 @@
 """Whether a key may withdraw is read from what is documented, and asked where orders go."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from exchanges import ccxt_withdrawal
 from exchanges.capabilities import CAPABILITIES
-from exchanges.ccxt_withdrawal import ask_withdrawal, may_withdraw
+from exchanges.ccxt_withdrawal import ask_withdrawal, is_asked_where_orders_go, may_withdraw
 from exchanges.facts import WithdrawalRight
 from exchanges.local.faults import Fault, Plan
+from tests.cancelling import heeds_a_cancellation
 from tests.exchanges.live import Desk, desk
 
-BINANCE, OKX = CAPABILITIES["binance"], CAPABILITIES["okx"]
+BINANCE = CAPABILITIES["binance"]
 
 
 def of_okx(perm: Any) -> dict[str, Any]:
@@ -47,6 +49,50 @@ def test_the_right_is_where_the_exchange_documents_it_or_unknown(
     assert question is not None
 
     assert may_withdraw(answer, question) is told
+
+
+@pytest.mark.parametrize(
+    ("exchange", "is_sandbox", "is_asked"),
+    [("binance", False, True), ("binance", True, False), ("okx", False, True)],
+)
+def test_at_its_own_addresses_the_question_goes_where_orders_go(
+    exchange: str, is_sandbox: bool, is_asked: bool
+) -> None:
+    """By ccxt as it comes; in its sandbox Binance has no address for it."""
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    from exchanges.ccxt_client import import_ccxt
+
+    question = CAPABILITIES[exchange].withdrawal
+    assert question is not None
+
+    async def looked() -> tuple[bool, bool]:
+        client = getattr(import_ccxt(exchange), exchange)()
+        client.set_sandbox_mode(is_sandbox)
+        is_there = is_asked_where_orders_go(client, question.address)
+        can_ask = callable(getattr(client, question.method, None))
+        await client.close()
+        return is_there, can_ask
+
+    assert asyncio.run(looked()) == (is_asked, True)
+
+
+def test_who_is_cancelled_while_it_asks_is_cancelled_also_as_the_answer_comes() -> None:
+    class Silent:
+        urls: ClassVar[dict[str, Any]] = {
+            "api": {"sapi": "http://h/sapi", "private": "http://h/api"}
+        }
+
+        def __init__(self, answered: asyncio.Event) -> None:
+            self.answered = answered
+
+        async def sapiGetAccountApiRestrictions(self) -> object:  # noqa: N802 - ccxt's name
+            await self.answered.wait()
+            raise OSError("no answer")
+
+    async def asks(answered: asyncio.Event) -> None:
+        await ask_withdrawal(Silent(answered), BINANCE)
+
+    assert asyncio.run(heeds_a_cancellation(asks))
 
 
 # ------------------------------------------------------------------ whole exchanges
