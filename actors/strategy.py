@@ -142,8 +142,9 @@ class StrategyActor(Actor):
             case StopActed():
                 self.ctx.note(message)
                 run.stop_acted(message)
-            case MarketRules() if message.instrument.symbol in run.symbols and not self.ctx.ending:
-                run.warm_up()  # builds it anew, with the rules as they are now
+            case MarketRules() if message.instrument.symbol in run.symbols:
+                if not self._is_over():  # then there is nothing left to decide by them
+                    run.warm_up()  # builds it anew, with the rules as they are now
 
     def _leaves(self) -> bool:
         """Whether events are left to the next incarnation or start, which sees them again."""
