@@ -22,7 +22,7 @@ LEAST_FILLED = 25
 FIVE_MINUTES = Pace(market_s=300, speed=20, every=3, least_filled=LEAST_FILLED, settle_ms=2_000)
 TWO_HOURS = Pace(market_s=7_200, speed=20, every=3)
 SILENT_HOURS = Pace(market_s=7_200, speed=20, every=3, hangs=True)
-"""A symbol waits so often that two of three decisions are refused for it: some 500 orders."""
+"""A symbol waits so often that a third to two thirds of the decisions are refused for it."""
 FULL_HOURS = Pace(market_s=7_200, speed=20, every=1, at_once=3, not_arriving=0.1)
 """Some 6,000 orders at the exchange instead of 1,000."""
 MANY_ORDERS = Pace(
