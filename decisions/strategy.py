@@ -88,6 +88,7 @@ class StrategyRun:
             *self._identity,
             uses_stops=bool(getattr(strategy, "uses_stops", False)),
             open_orders=None if managed is None else managed.open,
+            is_decided=self.memory.is_decided,
         )
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
@@ -187,7 +188,7 @@ class StrategyRun:
         held = memory.position
         decisions = handler(close, held)
         memory.next_index += 1
-        if not decisions or ts_event_ns <= memory.decided_until_ns:
+        if not decisions or memory.is_decided(symbol, ts_event_ns):
             return ()
         if type(decisions) is tuple and len(decisions) == 1:
             only = None
@@ -375,7 +376,7 @@ class StrategyRun:
         self, moment: Moment, decisions: Any, created_ns: TimestampNs
     ) -> list[OrderIntent]:
         memory, symbol, at_ns = self.memory, self.symbol, moment.decided_at_ns
-        if at_ns <= memory.decided_until_ns:
+        if memory.is_decided(symbol, at_ns):
             return []
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}

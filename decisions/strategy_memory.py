@@ -35,7 +35,10 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """What all decisions so far would hold if they filled: base currency, signed."""
     decided: Decided = {}
     decided_until_ns: int = -1
-    """Events up to here were an earlier process's to decide on: they are history."""
+    """Events up to here, of whatever symbol, are history: nothing is decided on them."""
+    decided_until: dict[Symbol, int] = {}
+    """By symbol, the moment that an earlier process has decided on last: nothing up to there is
+    decided again. By symbol, for those after it in the same moment may not have had their turn."""
     trying: int = -1
     """The place of the event that is, or was last, shown to be decided on."""
     tries: int = 0
@@ -64,6 +67,14 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         """How many events a fresh strategy would be shown, and how many it wants; any thread."""
         room = self.recent.maxlen or 0
         return len(self.recent), max(room - _SPARE_EVENTS, 0)
+
+    def decided_to(self, symbol: Symbol) -> int:
+        """Give the moment up to which nothing is decided on a symbol; UTC ns, -1 for none."""
+        return max(self.decided_until_ns, self.decided_until.get(symbol, -1))
+
+    def is_decided(self, symbol: Symbol, at_ns: int) -> bool:
+        """Whether a moment is not to be decided on."""
+        return at_ns <= self.decided_to(symbol)
 
     def inherited(self) -> "StrategyMemory":
         """Give a copy for the next incarnation; an abandoned one may still change the old.
@@ -95,19 +106,19 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         self,
         symbols: Sequence[Symbol],
         held: Mapping[Symbol, Decimal],
-        decided_until_ns: int,
+        decided_until: Mapping[Symbol, int],
         open_orders: Iterable[OrderUpdate] = (),
         entries: Collection[OrderKey] = (),
     ) -> None:
         """Go on where an earlier process ended, on a market that cannot be shown again.
 
-        `held` is by symbol what that one's decisions came to; what it has decided until then is
-        not decided again. `open_orders` are those that it has left open; `entries` are the keys
-        of those that bring a stop.
+        `held` is by symbol what that one's decisions came to; what it has decided, up to its last
+        decision on that symbol, is not decided again. `open_orders` are those that it has left
+        open; `entries` are the keys of those that bring a stop.
         """
         first, *others = symbols
         self.position = held.get(first, Decimal(0))
-        self.decided_until_ns = decided_until_ns
+        self.decided_until = dict(decided_until)
         if self.managed is not None:
             self.managed.begin_with(open_orders)
         else:

@@ -59,6 +59,7 @@ class _Memory(msgspec.Struct, frozen=True):
     managed: ManagedOrders | None = None
     courses: dict[Symbol, Course] = {}
     from_ledger: bool = False
+    decided_until: dict[Symbol, int] = {}
 
 
 learn(_Memory)
@@ -85,6 +86,7 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             managed=memory.managed,
             courses=memory.courses,
             from_ledger=memory.from_ledger,
+            decided_until=memory.decided_until,
         )
     )
 
@@ -118,6 +120,7 @@ def memory_in(content: bytes) -> StrategyMemory:
         managed=kept.managed,
         courses=kept.courses,
         from_ledger=kept.from_ledger,
+        decided_until=kept.decided_until,
     )
 
 

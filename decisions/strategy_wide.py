@@ -100,7 +100,6 @@ class Wide:
         wants: Wants,
         desk: Desk,
         positions: dict[Symbol, Decimal],
-        decided_until_ns: int,
     ) -> None:
         self.positions = positions
         self.prices: dict[Symbol, Decimal] = {}
@@ -112,7 +111,6 @@ class Wide:
             for name, length in wants.bars
         }
         self._strategy, self._wants, self._desk = strategy, wants, desk
-        self._decided_until_ns = decided_until_ns
         self._created: Callable[[], TimestampNs] | None = None
         self._intents: list[Intent] = []
 
@@ -168,7 +166,9 @@ class Wide:
         self._decided(given, first, due, "on_timer")
 
     def _decided(self, given: Given, symbol: Symbol, at_ns: TimestampNs, handler: str) -> None:
-        if given and self._created is not None and at_ns > self._decided_until_ns:
+        if not given or self._created is None:
+            return
+        if not self._desk.is_decided(symbol, at_ns):
             moment = Moment(symbol, at_ns, self.prices, handler)
             created_ns = self._created()
             self._intents += self._desk.intents(

@@ -32,7 +32,7 @@ class WideRun:
         on_problem: Callable[[Exception], None],
     ) -> None:
         self._kept = memory.wide = memory.wide or WideMemory()
-        self._wide = Wide(strategy, wants, desk, positions, memory.decided_until_ns)
+        self._wide = Wide(strategy, wants, desk, positions)
         self._wants, self._symbols = wants, desk.symbols
         self._memory, self._positions, self._on_problem = memory, positions, on_problem
         managed = memory.managed

@@ -93,6 +93,10 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     """The method that decided."""
 
 
+def _nothing_is(_symbol: Symbol, _at_ns: TimestampNs) -> bool:
+    return False
+
+
 class Desk(msgspec.Struct, frozen=True):
     """Whose wishes are read: what does not change from one moment to the next."""
 
@@ -104,6 +108,8 @@ class Desk(msgspec.Struct, frozen=True):
     """Whether the strategy has said that it attaches some (`Strategy.uses_stops`)."""
     open_orders: Mapping[OrderKey, OrderUpdate] | None = None
     """None where the strategy has not said that it manages them (`Strategy.manages_orders`)."""
+    is_decided: Callable[[Symbol, TimestampNs], bool] = _nothing_is
+    """Whether a moment's wishes on a symbol are left out: an earlier process has decided there."""
     replaced: set[OrderKey] = msgspec.field(default_factory=set)
     """Of the event under way: who shows it empties this before."""
 
@@ -203,7 +209,10 @@ class Desk(msgspec.Struct, frozen=True):
         wished = self._order(wish, symbol, moment, positions)
         if wished is None:
             return None
-        symbol, order = Symbol(plain_text(symbol)), plain_order(wished)
+        symbol = Symbol(plain_text(symbol))
+        if self.is_decided(symbol, moment.decided_at_ns):
+            return None
+        order = plain_order(wished)
         held = positions.get(symbol, NOTHING)
         positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
         return self._intent(wish, order, symbol, held, moment, created_ns, decided)
@@ -220,6 +229,8 @@ class Desk(msgspec.Struct, frozen=True):
         if first is None or first.order_key in self.replaced:
             return None
         symbol, at = first.symbol, moment.decided_at_ns
+        if self.is_decided(symbol, at):
+            return None
         if isinstance(wish, Cancel):
             ordinal = count_decisions(decided, symbol, at, 1)
             return CancelIntent(

@@ -22,9 +22,11 @@ from decisions.unfinished_exits import LEAVING, waiting_in
 from decisions.who_leaves import who_leaves
 from messages.exact import EXACT, NOTHING
 from messages.ids import EXECUTOR, NS_PER_S, StrategyId, Symbol
+from messages.orders import OrderIntent
 from messages.stops import Stop
 from ops.config import StrategyConfig
 from persistence import statements as sql
+from persistence.entries import LedgerEntry
 from persistence.ledger import Ledger
 from persistence.reader import LedgerReader
 
@@ -86,20 +88,25 @@ class EarlierPositions:
                 if entry.strategy_id == strategy and entry.order_key not in exits
             ]
             memory = self._kept[strategy].memory
-            decided_until_ns = until.get(strategy, -1)
-            memory.begin_with(one.symbols, mine, decided_until_ns, left, entries)
+            decided = until.get(strategy, {})
+            memory.begin_with(one.symbols, mine, decided, left, entries)
             memory.from_ledger = True
-            ahead_s = (decided_until_ns - self._utc_ns()) / NS_PER_S
-            if self._max_age_ns is not None and ahead_s > 0:
-                text = (
-                    "decides nothing before the market is {:.0f} s ahead of this machine's clock,"
-                )
-                text += " where an earlier process has decided last"
-                logger.bind(actor=f"execution/strategies/{one.id}").info(text, ahead_s)
+            self._say_ahead(one.id, decided)
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
         self._say_left_behind(held, ledger, stops)
+
+    def _say_ahead(self, strategy: str, decided: Mapping[Symbol, int]) -> None:
+        """Tell where an earlier process decided by a clock that was ahead of this one."""
+        for symbol, at_ns in decided.items() if self._max_age_ns is not None else ():
+            ahead_s = (at_ns - self._utc_ns()) / NS_PER_S
+            if ahead_s > 0:
+                text = (
+                    "decides nothing on {} before the market is {:.0f} s ahead of this machine's"
+                    " clock, where an earlier process has decided last"
+                )
+                logger.bind(actor=f"execution/strategies/{strategy}").info(text, symbol, ahead_s)
 
     def _say_left_behind(self, held: Held, ledger: Ledger, stops: Sequence[Stop]) -> None:
         """Tell of what strategies hold, or have open, that this config has not, and who leaves it.
@@ -151,16 +158,15 @@ class EarlierPositions:
             held[place] = EXACT.subtract(held.get(place, NOTHING), fees_in(reason))
         return held
 
-    def _decided_until(self, ledger: Ledger) -> dict[StrategyId, int]:
+    def _decided_until(self, ledger: Ledger) -> dict[StrategyId, dict[Symbol, int]]:
         since_ns = 0
         if self._max_age_ns is not None:
             since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
-        until: dict[StrategyId, int] = {}
+        until: dict[StrategyId, dict[Symbol, int]] = {}
         # What waits for another order is no entry yet, and would be decided once more.
         no_entries = [*waiting(ledger), *waiting_in(ledger.note(LEAVING))]
-        decided = [(one.strategy_id, one.decided_at_ns) for one in no_entries]
-        entries = ledger.entries(max(since_ns, 0))
-        decided += [(entry.strategy_id, entry.decided_at_ns) for entry in entries]
-        for who, at_ns in decided:
-            until[who] = max(until.get(who, -1), at_ns)
+        decided: list[OrderIntent | LedgerEntry] = [*no_entries, *ledger.entries(max(since_ns, 0))]
+        for one in decided:
+            mine = until.setdefault(one.strategy_id, {})
+            mine[one.symbol] = max(mine.get(one.symbol, -1), one.decided_at_ns)
         return until

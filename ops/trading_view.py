@@ -11,7 +11,7 @@ from decisions.strategy_memory import StrategyMemory
 from decisions.why_no_order import too_small
 from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
-from messages.ids import NS_PER_S, ActorPath, StrategyId
+from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.run_facts import RunFacts
@@ -78,7 +78,7 @@ def _sight(
         feed=_phase(link, symbol) or _instead(feed, now_ns),
         market_age_s=(snapshot.get("market_age_s") or {}).get(symbol),
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
-        behind_s=_behind_s(memory, facts.market_at_ns(symbol)),
+        behind_s=_behind_s(memory, Symbol(symbol), facts.market_at_ns(symbol)),
         too_small=_too_small(config, strategy, cell),
         events=min(seen, needed),
         warmup=needed,
@@ -101,10 +101,10 @@ def _too_small(config: Config, strategy: StrategyId, cell: Cell) -> str:
     return too_small(settings.order_notional, instrument)
 
 
-def _behind_s(memory: StrategyMemory | None, market_at_ns: int | None) -> float:
+def _behind_s(memory: StrategyMemory | None, symbol: Symbol, market_at_ns: int | None) -> float:
     if memory is None or market_at_ns is None:
         return 0.0
-    return max(0, memory.decided_until_ns - market_at_ns) / NS_PER_S
+    return max(0, memory.decided_to(symbol) - market_at_ns) / NS_PER_S
 
 
 def _halt(halt: Mapping[str, Any]) -> str:

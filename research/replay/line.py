@@ -162,7 +162,7 @@ class Line:
         own, self._own = self._own, None
         if own is not None:
             first, *_ = symbols = self._settings.symbols
-            memory.begin_with(symbols, own.positions(first), memory.decided_until_ns)
+            memory.begin_with(symbols, own.positions(first), memory.decided_until)
 
     # ------------------------------------------------------------ showing and comparing
 

@@ -94,5 +94,5 @@ def run(
 def begun(position: str, decided_until: int = -1) -> StrategyRun:
     """One whose earlier process has decided until a moment."""
     memory = new_memory(2)
-    memory.begin_with([BTC], {BTC: Decimal(position)}, decided_until)
+    memory.begin_with([BTC], {BTC: Decimal(position)}, {BTC: decided_until})
     return run(memory.inherited())

@@ -317,7 +317,7 @@ def test_an_exit_that_an_earlier_process_left_open_leaves_what_its_entries_bring
     """An entry of 2 and an exit of 1 are open; the ledger counts both as filled."""
     memory = new_memory(0)
     left = [told_of("entry", OrderState.ACCEPTED, "0")]
-    memory.begin_with([BTC], {BTC: Decimal(held)}, -1, left, {OrderKey("entry")})
+    memory.begin_with([BTC], {BTC: Decimal(held)}, {}, left, {OrderKey("entry")})
     memory.from_ledger = True
     one = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from decisions.managed_orders import ManagedOrders
 from decisions.strategy import memory_of, warmup_candles
-from messages.ids import Symbol
+from messages.ids import Symbol, TimestampNs
 from messages.market import Candle
-from messages.values import Side, Target
+from messages.order_changes import Cancel
+from messages.values import OrderState, Side, Target
 from tests.decisions.plain_strategy import ETH, MINUTE, ONE, Plain, Timed, candle, run, told_by
 from tests.decisions.strategy_runs import BTC, take_all
+from tests.decisions.test_managed_orders import told
 
 
 class Framed(Plain):
@@ -140,7 +143,7 @@ def test_a_moment_that_comes_again_after_a_later_one_has_the_next_key_after_a_re
 
 def test_one_that_goes_on_from_an_earlier_process_holds_what_that_one_did_of_each_symbol() -> None:
     memory = memory_of(Pair(), MINUTE, (BTC, ETH))
-    memory.begin_with((BTC, ETH), {ETH: ONE, BTC: -ONE}, decided_until_ns=-1)
+    memory.begin_with((BTC, ETH), {ETH: ONE, BTC: -ONE}, decided_until={})
     strategy = Pair()
     one = run(lambda: strategy, memory.inherited(), symbols=(BTC, ETH))
 
@@ -148,11 +151,58 @@ def test_one_that_goes_on_from_an_earlier_process_holds_what_that_one_did_of_eac
     assert strategy.told[-1] == (ETH, ONE, {BTC: -ONE, ETH: ONE})
 
 
+def test_an_earlier_process_that_died_between_two_orders_of_a_moment_left_the_second() -> None:
+    memory = memory_of(Doubler(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {BTC: ONE}, decided_until={BTC: 2 * MINUTE})
+    one = run(Doubler, memory, symbols=(BTC, ETH))
+
+    (intent,) = take_all(one, [candle(1), candle(1, 50, ETH)])
+
+    assert (intent.symbol, intent.decided_at_ns) == (ETH, 2 * MINUTE)
+    assert one.memory.positions(BTC) == {BTC: ONE, ETH: ONE}
+
+
+def test_nothing_is_decided_twice_on_the_event_of_another_symbol_either() -> None:
+    memory = memory_of(Pair(), MINUTE, (ETH, BTC))
+    memory.begin_with((ETH, BTC), {BTC: -ONE}, decided_until={BTC: 2 * MINUTE})
+    one = run(Pair, memory, symbols=(ETH, BTC))
+
+    (intent,) = take_all(one, [candle(1), candle(1, 50, ETH)])
+
+    assert intent.symbol == ETH
+    assert one.memory.positions(ETH) == {ETH: ONE, BTC: -ONE}
+
+
+class Ends(Plain):
+    """Ends what is open of one market on the event of the other."""
+
+    manages_orders = True
+    open_orders: Mapping[Any, Any] = {}
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:
+        return [Cancel(order=one, reason="enough") for one in self.open_orders]
+
+
+@pytest.mark.parametrize(("decided", "given"), [(2, []), (1, [BTC])])
+def test_nor_is_a_cancel_given_under_the_key_of_what_was_decided(
+    decided: int, given: list[Symbol]
+) -> None:
+    memory = memory_of(Ends(), MINUTE, (ETH, BTC))
+    memory.managed = ManagedOrders()
+    left = [told(1, Side.SELL, 5, OrderState.ACCEPTED)]
+    memory.begin_with((ETH, BTC), {}, {BTC: decided * MINUTE}, left)
+    one = run(Ends, memory, symbols=(ETH, BTC))
+
+    intents = one.take(candle(1, 50, ETH), TimestampNs(77))
+
+    assert [intent.symbol for intent in intents] == given
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_timer_that_an_earlier_process_has_decided_on_decides_nothing(restarted: bool) -> None:
     """It was due at five, noticed by the next event, and the process died after it."""
     memory = memory_of(Timed(), MINUTE, (BTC,))
-    memory.begin_with((BTC,), {BTC: ONE}, decided_until_ns=5 * MINUTE)
+    memory.begin_with((BTC,), {BTC: ONE}, decided_until={BTC: 5 * MINUTE})
     one = run(Timed, memory)
 
     assert take_all(one, [candle(1), candle(6)]) == []

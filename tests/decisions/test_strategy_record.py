@@ -39,6 +39,7 @@ def full() -> StrategyMemory:
         position=Decimal("-1.500"),
         decided={(BTC, AT): 2, (ETH, TimestampNs(5)): 1},
         decided_until_ns=12,
+        decided_until={ETH: 11},
         trying=41,
         tries=2,
         passed_over=3,

@@ -85,7 +85,7 @@ def test_in_a_new_run_nothing_is_held(tmp_path: Path) -> None:
     memories = begun(tmp_path)
 
     assert memories[A].position == 0
-    assert memories[A].decided_until_ns == -1
+    assert memories[A].decided_until == {}
     assert memories[B].positions(BTC) == {BTC: 0, ETH: 0}
 
 
@@ -183,8 +183,18 @@ def test_what_was_decided_is_not_decided_again_even_if_it_was_refused(tmp_path: 
 
     memories = begun(tmp_path)
 
-    assert memories[A].decided_until_ns == T0 + 9 * NS_PER_S
-    assert memories[B].decided_until_ns == -1
+    assert memories[A].decided_until == {BTC: T0 + 9 * NS_PER_S}
+    assert memories[B].decided_until == {}
+
+
+def test_what_is_decided_already_is_known_of_each_symbol_by_itself(tmp_path: Path) -> None:
+    """Of two orders of one moment the process may have died between."""
+    with book(tmp_path) as run:
+        filled(run, 1, Side.BUY, "2", strategy_id=B, symbol=ETH)
+        filled(run, 9, Side.BUY, "2", strategy_id=B)
+        filled(run, 5, Side.BUY, "2", strategy_id=B)
+
+    assert begun(tmp_path)[B].decided_until == {ETH: T0 + NS_PER_S, BTC: T0 + 9 * NS_PER_S}
 
 
 def test_nor_is_what_waits_until_another_order_has_ended(tmp_path: Path) -> None:
@@ -195,7 +205,7 @@ def test_nor_is_what_waits_until_another_order_has_ended(tmp_path: Path) -> None
         note = msgspec.json.encode([wish]).decode()
         run.ledger.write((), (), run.tick(), {CANCELS: note})
 
-    assert begun(tmp_path)[A].decided_until_ns == T0 + 9 * NS_PER_S
+    assert begun(tmp_path)[A].decided_until == {BTC: T0 + 9 * NS_PER_S}
 
 
 def test_nor_is_an_exit_that_waits_for_its_entry(tmp_path: Path) -> None:
@@ -205,7 +215,7 @@ def test_nor_is_an_exit_that_waits_for_its_entry(tmp_path: Path) -> None:
         leaves = intent(9, side=Side.SELL, leaves=Decimal(1))
         run.ledger.write((), (), run.tick(), {LEAVING: note_of(Unfinished(waiting=(leaves,)))})
 
-    assert begun(tmp_path)[A].decided_until_ns == T0 + 9 * NS_PER_S
+    assert begun(tmp_path)[A].decided_until == {BTC: T0 + 9 * NS_PER_S}
 
 
 def test_another_incarnation_of_the_executor_changes_no_position(tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ def test_an_exit_that_is_refused_is_tried_at_each_candle_until_it_is_taken() -> 
 def test_a_new_process_that_finds_one_leg_alone_leaves_it() -> None:
     candles = in_order(*made_up_pair(300, 1, gaps=False))
     memory = memory_for(SMALL)
-    memory.begin_with((A, B), {A: Decimal("0.5"), B: Decimal(0)}, decided_until_ns=-1)
+    memory.begin_with((A, B), {A: Decimal("0.5"), B: Decimal(0)}, decided_until={})
     run = run_on(memory, SMALL)
 
     first = next(intents for one in candles if (intents := orders(run.take(one, NOW))))

@@ -1,14 +1,19 @@
 """Strategies that end and replace their orders, for runs in processes of their own."""
 
 import os
+import signal
+import threading
+import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from messages.ids import Symbol
+from messages.ids import NS_PER_S, Symbol
 from messages.market import Candle, Tick
 from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
+from persistence.ledger import read_orders
 from strategies.protocol import Cancel, Decision, Replace, Strategy, market_order
 from strategies.sizing import quantity_for_notional
 
@@ -29,6 +34,34 @@ class Follows(Strategy):
         for key in self.open_orders:
             return Replace(order=key, limit_price=price, reason="it follows")
         return None if position else _bid(QUANTITY, price, "it begins")
+
+
+class BuysOfEach(Strategy):
+    """Buys of each symbol every tenth minute; where it is told to die, it does with one of two."""
+
+    warmup_events = 0
+    manages_orders = True
+
+    def __init__(self, *_: Any) -> None:
+        """Take whatever parameters there are."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decision | None:
+        minute = candle.ts_event_ns // (60 * NS_PER_S)
+        if minute % 10:
+            return None
+        run_dir = os.environ.get("DIES_ONCE_CLAIMED")
+        if run_dir and candle.symbol == "ETH/USDT" and minute % 200 == 0:
+            _die_once_claimed(Path(run_dir) / "ledger.db", candle.ts_event_ns)
+        return market_order(Side.BUY, QUANTITY, "of each")
+
+
+def _die_once_claimed(path: Path, decided_at_ns: int) -> None:
+    """Die by SIGKILL when the other symbol's order of this moment is durable."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if decided_at_ns in {order.decided_at_ns for order in read_orders(path)}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.Event().wait(0.01)
 
 
 class FollowerParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
