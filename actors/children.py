@@ -38,6 +38,8 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int = 1024
     hang_after_ms: int = 0
     """How long one message may take before the child counts as hung; 0: for ever."""
+    replaces_hung: bool = True
+    """Whether one that counts as hung is fenced and replaced, or only told of."""
     progress_ms: int = 0
     """How long it may do no useful work before health calls it critical; 0: for ever."""
 
@@ -91,6 +93,7 @@ class Child:
         self.attempt = 0
         self.started_ns = 0
         self.late = False
+        self.is_told_hung = False
         self.hang_watch = HangWatch(look_ns)
         self.window = RestartWindow(Intensity())
 

@@ -65,6 +65,7 @@ CHILD_RULES: Mapping[str, Rule] = {
     "start_timeout_ms": _whole(1),
     "capacity": _whole(1),
     "hang_after_ms": _whole(0),
+    "replaces_hung": _YES_NO,
     "progress_ms": _whole(0),
 }
 SUPERVISOR_RULES: Mapping[str, Rule] = {

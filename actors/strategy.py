@@ -13,6 +13,7 @@ from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun, never
 from decisions.strategy_record import packed_memory
 from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
+from messages.lifecycle import TimerFired
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import Intent, MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyEnded, StrategyStands
@@ -22,6 +23,7 @@ from messages.values import Instrument, plain_instrument
 Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules | StopActed
 
 
+_WARM_UP = TimerFired(name="show the strategy the events before now")
 NO_FEED = ActorPath("")
 """Whose place is not told: events that come by themselves, not in a batch."""
 
@@ -61,13 +63,18 @@ class StrategyActor(Actor):
         """Left are only events that are shown again: those of a recording."""
         self._run: StrategyRun | None = None
         self._outbox: Outbox | None = None
+        self._is_warm = False
         self._stretch = 0
         """Which of the notes last said how this strategy stands."""
         self._has_ended = False
         """It has noted that it looks at no more events."""
 
     def started(self) -> None:
-        """Make the strategy and show it the events before now; they decide nothing."""
+        """Make the strategy, and have it shown the events before now: first of all, but as mail.
+
+        A start has a limit of its own, and its supervisor waits for it; each event has the limit of
+        a message.
+        """
         memory = self._kept.memory = self._kept.memory.inherited()
         self._outbox = Outbox(self.ctx, self._executor, self._kept.waiting)
         self._kept.waiting = self._outbox.waiting
@@ -81,8 +88,7 @@ class StrategyActor(Actor):
         self._cell.own_file = run.file
         self.ctx.life.place = lambda: run.place
         self._note_standing(run, has_begun=True)
-        run.warm_up()
-        self._tell_problem(run)
+        self.ctx.after(0, _WARM_UP)
 
     def stopping(self) -> None:
         """Say that all that was taken is done, and hand over what waits."""
@@ -105,6 +111,9 @@ class StrategyActor(Actor):
         if notes is not None and notes.stretch != self._stretch and not self._has_ended:
             self._note_standing(run, has_begun=False)
         try:
+            if not self._is_warm:  # by its timer, or where a stop lets none come
+                run.warm_up()
+                self._is_warm = True
             self._receive(run, message, outbox)
         except BaseException as error:
             where = run.line_of(error)

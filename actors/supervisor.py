@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from actors.actor import Reject
-from actors.cell import StartFailed
+from actors.cell import Cell, StartFailed
 from actors.children import Child
 from actors.parent import Parent
 from actors.spec_guard import NAME
@@ -217,16 +217,16 @@ class Supervisor(Parent):
         for child in [c for c in self.children if c.live]:
             cell, limit_ns = child.cell, child.cell.hang_after_ns
             hung_ns = cell.look(child.hang_watch, now_ns)
-            if limit_ns is not None and hung_ns > limit_ns:
-                what = type(cell.handling).__name__
-                seconds = hung_ns / NS_PER_S
-                at = cell.hung_at()
-                error = (
-                    f"hung on {what} for {seconds:.1f} s{at}; its thread is abandoned and fenced"
-                )
+            is_hung = limit_ns is not None and hung_ns > limit_ns
+            if is_hung and child.spec.replaces_hung:
+                error = f"{_hung(cell, hung_ns)}; its thread is abandoned and fenced"
                 self._tell("hung", child, error)
                 self._replace(child, error)
-            elif cell.lost:
+                continue
+            if is_hung and not child.is_told_hung:
+                self._tell("hung", child, f"{_hung(cell, hung_ns)}; it is not replaced")
+            child.is_told_hung = is_hung
+            if cell.lost:
                 self._replace(child, "its thread ended without a word")
             elif cell.progress_limit_ns is not None:
                 self._judge_progress(child, now_ns)
@@ -307,3 +307,8 @@ class Supervisor(Parent):
         if child.live or child.waiting:
             raise Reject(f"{name} is running; terminate it first")
         self.children.remove(child)
+
+
+def _hung(cell: Cell, hung_ns: int) -> str:
+    what, seconds = type(cell.handling).__name__, hung_ns / NS_PER_S
+    return f"hung on {what} for {seconds:.1f} s{cell.hung_at()}"

@@ -108,7 +108,7 @@ OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS
 OF_OTHERS = (Point.INTENT_TOLD, Point.AFTER_CLAIM, Point.ANSWER_PENDING)
 """Where those die."""
 STILL = (Blow.FEED_HANG, Blow.METRICS_HANG)
-"""As if it had crashed, after a second in which it does nothing."""
+"""The feed as if it had crashed, after a second in which it does nothing; the metrics for good."""
 LEDGER_BLOWS = (Blow.LEDGER_LOST, Blow.COMMIT_UNANSWERED)
 COMMITTED = frozenset(
     {Point.AFTER_CLAIM, Point.AFTER_OUTCOME, Point.AFTER_SETTLED, Point.AFTER_RESEND}

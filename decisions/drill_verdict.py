@@ -12,6 +12,8 @@ from messages.values import OrderState, Side
 
 KEY_REFUSED = "trading is halted: binance refuses the key (HTTP 401, code -2015)"
 """What a process says that hears of a key which is not valid any more."""
+METRICS_LEFT = "metrics failed at the end, and what waited for it is not done"
+"""What a process says at its end whose metrics hang."""
 
 
 class AtExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,17 +95,21 @@ def came_late(ledger: Sequence[InLedger], dead_letters: Set[ClientOrderId]) -> b
     )
 
 
-def wrong_words(errors: str, *, key_refused: bool) -> str:
+def wrong_words(errors: str, *, key_refused: bool = False, metrics_hang: bool = False) -> str:
     """Say what is wrong with what a process wrote to its standard error; nothing when all is well.
 
-    One whose key was refused must say that it has halted for it. No other may, and none may say
-    anything else.
+    One whose key was refused must say that it has halted for it, and one whose metrics hang what
+    is not done for it. No other may, and none may say anything else.
     """
     lines = errors.splitlines()
-    wrong = [line for line in lines if not (key_refused and KEY_REFUSED in line)]
-    if key_refused and len(wrong) == len(lines):
-        wrong.append("the key was refused, and nobody said that trading is halted")
-    return "\n".join(wrong)
+    for must, words, silence in (
+        (key_refused, KEY_REFUSED, "the key was refused, and nobody said that trading is halted"),
+        (metrics_hang, METRICS_LEFT, "the metrics hung, and nobody said what is not done for it"),
+    ):
+        others = [line for line in lines if words not in line]
+        if must:
+            lines = others if len(others) < len(lines) else [*lines, silence]
+    return "\n".join(lines)
 
 
 def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:

@@ -202,7 +202,8 @@ class Rehearsal:
         self._reached = life.has("reached") if point is not None else self._reached
         self._refused = self._refused or life.has("refused")
         heard = self._has_heard() and life.returncode != -signal.SIGKILL
-        wrong = wrong_words(life.errors, key_refused=heard)
+        hung = blow is Blow.METRICS_HANG and life.has("reached")
+        wrong = wrong_words(life.errors, key_refused=heard, metrics_hang=hung)
         if life.returncode == EXIT_EXHAUSTED or wrong:
             self._failed = f"a process failed: {wrong[-300:] or 'it did not start'}"
         return ended

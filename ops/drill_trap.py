@@ -118,7 +118,9 @@ class Trap:
 
     @property
     def recovered(self) -> bool:
-        """Whether all that was struck is back at work."""
+        """Whether all that was struck is back at work; metrics that hang are not waited for."""
+        if self.blow is Blow.METRICS_HANG:
+            return self._sprung
         return self._sprung and all(
             cell.epoch > epoch and cell.state in (ActorState.RUNNING, ActorState.HALTED)
             for cell, epoch in self.victims.items()

@@ -41,6 +41,9 @@ def metrics_child(
         },
         drain=True,
         shutdown_ms=15_000,  # a full mailbox, and lines that a slow disk takes one by one
+        hang_after_ms=config.supervision.hang_after_s * 1000,
+        # It waits for a disk, if at all: so would a successor, and this one goes on when it may.
+        replaces_hung=False,
         progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )

@@ -35,6 +35,27 @@ def test_a_hung_actor_is_replaced_and_its_mail_is_handled_once(
     assert len(world.happened("hung")) == 1
 
 
+def test_one_that_is_not_to_be_replaced_is_told_of_once_and_goes_on_where_it_stood(
+    threads: World, script: Script
+) -> None:
+    threads.solo("sink", Script())
+    threads.boot(probe("a", script, hang_after_ms=30, replaces_hung=False), check_every_ms=5)
+    threads.address("a").tell(Wait(text="waits for a disk"))
+    threads.address("a").tell(Note(text="queued"))
+    threads.settle(lambda: bool(threads.happened("hung")))
+    threads.pass_time(60)
+    assert script.notes == []
+
+    script.gate.set()
+    threads.settle(lambda: len(script.notes) == 3)
+
+    assert script.notes == ["waits for a disk", "timer of waits for a disk", "queued"]
+    assert threads.cell("a").epoch == 1
+    (told,) = threads.happened("hung")
+    assert told.reason.startswith("hung on Wait for ")
+    assert told.reason.endswith("; it is not replaced")
+
+
 def test_a_zombie_that_wakes_can_do_nothing(threads: World, script: Script) -> None:
     sink = Script()
     threads.solo("sink", sink)

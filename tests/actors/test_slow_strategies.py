@@ -45,6 +45,8 @@ class Slow:
         del candle, position
         threading.Event().wait(EVENT_S)
         self._scene.shown += 1
+        if self._scene.shown == self._scene.raises_at:
+            raise ValueError("this once")
         return ()
 
 
@@ -55,6 +57,7 @@ class Scene:
         self.runtime = ThreadRuntime()
         self.gate = threading.Event()
         self.made = self.shown = 0
+        self.raises_at = -1
         self.told: list[str] = []
         self.runtime.cell("executor")
         child = ChildSpec(
@@ -143,6 +146,26 @@ def test_a_warm_up_that_takes_longer_than_one_event_may_is_no_hang(
 
     assert "hung" not in scene.told
     assert scene.cell.epoch == 1
+
+
+def test_one_that_fails_comes_back_however_long_its_warm_up_takes(
+    scenes: Callable[..., Scene],
+) -> None:
+    """It takes 1.6 s, and a start has one."""
+    scene = scenes()
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, WARM_UP)
+    until(lambda: scene.shown == WARM_UP)
+    scene.raises_at = WARM_UP + 1
+
+    scene.show(WARM_UP, WARM_UP + 1)  # brings it down, and is the sender's to send again
+    until(lambda: scene.shown == 2 * WARM_UP + 1)
+    scene.show(WARM_UP, WARM_UP + 1)
+    until(lambda: scene.shown == 2 * WARM_UP + 2)
+
+    assert [one for one in scene.told if one != "backoff"] == ["started", "exited", "restarted"]
+    assert scene.cell.epoch == 2
 
 
 def test_asked_to_end_it_leaves_what_is_shown_again_and_is_not_built_anew(

@@ -28,6 +28,7 @@ from decisions.drill import (
 from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, HALTING, PROVED, SENT_INTO
 from decisions.drill_verdict import (
     KEY_REFUSED,
+    METRICS_LEFT,
     AtExchange,
     InLedger,
     beyond_repair,
@@ -345,6 +346,15 @@ def test_one_whose_key_was_refused_must_say_that_it_has_halted_and_nothing_else(
 
 def test_nobody_else_may_say_that_its_key_was_refused() -> None:
     assert wrong_words(HALTED, key_refused=False) == HALTED
+
+
+def test_one_whose_metrics_hang_must_say_so_and_nobody_else_may() -> None:
+    left = f"02:11:18 CRITICAL {METRICS_LEFT}; the next start settles what is open actor=root"
+
+    assert not wrong_words(left + "\n", metrics_hang=True)
+    assert wrong_words(f"{left}\n{OTHER}\n", metrics_hang=True) == OTHER
+    assert "nobody said" in wrong_words("", metrics_hang=True)
+    assert wrong_words(left) == left
 
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)

@@ -43,4 +43,5 @@ def test_health_answers_while_every_actor_hangs(tmp_path: Path) -> None:
     assert told["verdict"] == "CRITICAL"
     states = {actor["path"]: actor["state"] for actor in told["actors"]}
     assert states["execution/executor"] == states["execution/strategies/sma-1"] == "hung"
+    assert states["metrics"] == "hung"
     assert all(actor["handling"] == "InjectHang" for actor in told["actors"])
