@@ -17,7 +17,6 @@ from actors.spec_guard import NAME
 from decisions.supervisor import (
     OnExhausted,
     Restart,
-    RestartWindow,
     affected,
     ends_supervisor,
     wants_restart,
@@ -55,9 +54,7 @@ class Supervisor(Parent):
         self._cell.restart_limit = self.spec.intensity.max_restarts
         self._cell.restarts_in_window = 0
         for spec in self.spec.children:
-            child = Child(spec, self._cell_for(spec.name, spec), self._look_ns)
-            child.window = RestartWindow(self.spec.intensity)
-            self.children.append(child)
+            self.children.append(self._child(spec, spec.name))
         self._show_parked()
         for child in [child for child in self.children if not child.cell.is_parked]:
             problem = self._launch(child)
@@ -66,18 +63,15 @@ class Supervisor(Parent):
                 self._restart(child, self._notice_of(child, problem))
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
-        self.ctx.every(self._look_ns, Supervise())
+        self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())
 
     def _show_parked(self) -> None:
         """Show that this branch is halted, where one child halts all."""
-        told = [child.cell.problem for child in self.children if child.cell.is_parked]
+        parked = [child for child in self.children if child.cell.is_parked]
+        told = [child.cell.problem for child in parked if not child.is_apart]
         if told and not self.spec.intensity_per_child:
             why = next((text for text in told if text != _HALTED_WITH_IT), _HALTED_WITH_IT)
             self._cell.set_state(ActorState.HALTED, why)
-
-    @property
-    def _look_ns(self) -> int:
-        return self.spec.check_every_ms * NS_PER_MS
 
     def stopping(self) -> None:
         """Stop every child, last started first."""
@@ -184,7 +178,7 @@ class Supervisor(Parent):
 
     def _give_up(self, child: Child, why: str) -> None:
         """Exhausted or fatal: park what failed, or end and let the one above decide."""
-        halts = self.spec.on_exhausted is OnExhausted.HALT
+        halts = self.spec.on_exhausted is OnExhausted.HALT or child.is_apart
         self._log.critical("{} gives up on {}: {}", self._cell.path, child.name, why)
         if not halts:
             self._tell("gave_up", child, why)
@@ -192,7 +186,7 @@ class Supervisor(Parent):
             self._stop_all(for_good=self._ends_for_good)
             self.ctx.stop(ExitReason.SHUTDOWN)
             return
-        alone = self.spec.intensity_per_child
+        alone = self._is_alone(child)
         for parked in self._take_down([child] if alone else self.children):
             self.ctx.runtime.close(parked.cell, "halted")
             parked.cell.set_state(ActorState.HALTED, why if parked is child else _HALTED_WITH_IT)
@@ -231,8 +225,7 @@ class Supervisor(Parent):
             elif cell.progress_limit_ns is not None:
                 self._judge_progress(child, now_ns)
         for child in self.children:
-            window = child.window if self.spec.intensity_per_child else self.window
-            self._show_window(child, window.count(now_ns))
+            self._show_window(child, self._window_of(child).count(now_ns))
 
     def _replace(self, child: Child, error: str) -> None:
         cell = child.cell
@@ -262,8 +255,7 @@ class Supervisor(Parent):
             raise Reject(f"{request.child} is already started")
         if request.arguments:
             spec = spec.with_arguments(request.arguments)
-        child = Child(spec, self._cell_for(request.child, spec), self._look_ns, request.child)
-        child.window = RestartWindow(self.spec.intensity)
+        child = self._child(spec, request.child)
         problem = self._launch(child)
         if problem:
             child.cell.mailbox.close("ended")
@@ -277,7 +269,7 @@ class Supervisor(Parent):
             raise Reject(f"{name} is already running")
         if self._is_dynamic:
             raise Reject("children of a simple_one_for_one supervisor are not restarted by name")
-        (child.window if self.spec.intensity_per_child else self.window).clear()
+        self._window_of(child).clear()
         child.attempt = 0
         was_halted = child.cell.state is ActorState.HALTED
         problem = self._launch(child, restarted=True)
