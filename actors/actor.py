@@ -23,7 +23,15 @@ from actors.runtime import CURRENT_ASKER, SPAWNING
 from decisions.histogram import FOLD_AT
 from decisions.stages import ERROR, REJECTED
 from messages.errors import ActorCrashed, WatchkeeperError
-from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Inspect, Ping
+from messages.lifecycle import (
+    ActorState,
+    ExitReason,
+    InjectCrash,
+    InjectHang,
+    Inspect,
+    Ping,
+    TimerFired,
+)
 
 
 class Reject(WatchkeeperError):
@@ -331,7 +339,7 @@ class Actor(pykka.ThreadingActor):
     def _poisoned(self, envelope: Envelope, error: BaseException) -> None:
         """Answer whoever asked, then let Pykka take the failure path as for a tell."""
         self._cell.remember_error(error)
-        if type(envelope.message) is not InjectCrash:  # of which nobody misses anything
+        if type(envelope.message) not in _MISSED_BY_NOBODY:
             self.ctx.dead_letter(envelope.message, "poison", self._cell.last_traceback)
         if envelope.reply_to is not None:
             problem = ActorCrashed(f"{self._cell.path}: {self._cell.last_error}")
@@ -343,6 +351,9 @@ class Actor(pykka.ThreadingActor):
 BUILT_IN = frozenset({InjectCrash, InjectHang, Inspect, Ping})
 """What every actor answers by itself. None is plain or of those that may never be lost, so none
 comes as `Told` or `Fact`."""
+
+
+_MISSED_BY_NOBODY = (InjectCrash, TimerFired)
 
 
 def _raising(failure: BaseException) -> Callable[[Any], Any]:

@@ -23,7 +23,7 @@ from actors.waits import WaitGraph
 from messages.base import Message
 from messages.errors import ActorCrashed, ActorUnavailable
 from messages.ids import NS_PER_S, ActorPath
-from messages.lifecycle import ActorState, ExitReason
+from messages.lifecycle import ActorState, ExitReason, TimerFired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,7 +218,9 @@ class Runtime(ABC):
         if stuck or handled is not None:
             cell.abandon(life)
         if isinstance(handled, Message):
-            self.dead_letters.add(cell.count_given_up(handled, why, detail))
+            letter = cell.count_given_up(handled, why, detail)
+            if not isinstance(handled, TimerFired):  # which its successor sets for itself
+                self.dead_letters.add(letter)
         if life.actor_ref is not None:
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)

@@ -111,10 +111,8 @@ class StrategyActor(Actor):
         if notes is not None and notes.stretch != self._stretch and not self._has_ended:
             self._note_standing(run, has_begun=False)
         try:
-            if not self._is_warm:  # by its timer, or where a stop lets none come
-                run.warm_up()
-                self._is_warm = True
-            self._receive(run, message, outbox)
+            if self._is_warm or self._warms_up(run, message):
+                self._receive(run, message, outbox)
         except BaseException as error:
             where = run.line_of(error)
             if where:
@@ -123,6 +121,20 @@ class StrategyActor(Actor):
         if run.problem is not None:
             self._tell_problem(run)
         self.ctx.progress()
+
+    def _warms_up(self, run: StrategyRun, message: Any) -> bool:
+        """Show it the events before now; give whether the message is to be handled then.
+
+        At an end it stops short of that where no event is left to be shown.
+        """
+        is_over = self._is_over
+        if message == _WARM_UP and is_over is never:
+            is_over = self._has_nothing_left
+        self._is_warm = run.warm_up(is_over)
+        return self._is_warm or isinstance(message, OrderUpdate | StopActed)
+
+    def _has_nothing_left(self) -> bool:
+        return self.ctx.ending and self._cell.mailbox.depth() <= 1  # its stop waits there, too
 
     def _receive(self, run: StrategyRun, message: Any, outbox: Outbox) -> None:
         match message:

@@ -217,9 +217,7 @@ class Supervisor(Parent):
                 self._tell("hung", child, error)
                 self._replace(child, error)
                 continue
-            if is_hung and not child.is_told_hung:
-                self._tell("hung", child, f"{_hung(cell, hung_ns)}; it is not replaced")
-            child.is_told_hung = is_hung
+            self._tell_hung(child, hung_ns if is_hung else 0)
             if cell.lost:
                 self._replace(child, "its thread ended without a word")
             elif cell.progress_limit_ns is not None:
@@ -227,9 +225,23 @@ class Supervisor(Parent):
         for child in self.children:
             self._show_window(child, self._window_of(child).count(now_ns))
 
-    def _replace(self, child: Child, error: str) -> None:
+    def _tell_hung(self, child: Child, hung_ns: int) -> None:
+        """Tell once of one that is not replaced, and that it goes on."""
+        was_told, child.is_told_hung = child.is_told_hung, bool(hung_ns)
+        if hung_ns and not was_told:
+            error = f"{_hung(child.cell, hung_ns)}; it is not replaced"
+            self._note_error(child, error)
+            self._tell("hung", child, error)
+        elif was_told and not hung_ns:
+            self._log.info("{} goes on", child.cell.path)
+
+    def _note_error(self, child: Child, error: str) -> None:
         cell = child.cell
         cell.last_error_at_ns, cell.last_error = self.ctx.utc_ns(), error
+
+    def _replace(self, child: Child, error: str) -> None:
+        cell = child.cell
+        self._note_error(child, error)
         self.ctx.runtime.fence(cell, "poison", error)
         notice = msgspec.structs.replace(
             self._notice_of(child, error), reason=ExitReason.KILLED, error_class=""

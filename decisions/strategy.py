@@ -69,6 +69,8 @@ class StrategyRun:
     ) -> None:
         self.memory = memory
         self._warmed_by = 0
+        self._is_cut = False
+        """Whether the last warm-up was left before its end."""
         self.account = account
         self.strategy_id = strategy_id
         self.symbol = symbol
@@ -88,7 +90,7 @@ class StrategyRun:
             *self._identity,
             uses_stops=bool(getattr(strategy, "uses_stops", False)),
             open_orders=None if managed is None else managed.open,
-            is_decided=self.memory.is_decided,
+            decided_at=self.memory.decided_at,
         )
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
@@ -118,14 +120,19 @@ class StrategyRun:
     def _has_problem(self, error: Exception) -> None:
         self.problem = error
 
-    def warm_up(self) -> None:
+    def warm_up(self, is_over: Callable[[], bool] = never) -> bool:
         """Show a fresh strategy the events before now; what it decides is thrown away.
 
         An event that it raises on is forgotten, and the strategy is begun once more. So is
-        one that the warm-up before this one hung on.
+        one that the warm-up before this one hung on. False where it `is_over` before: then it
+        may be told of orders, and shown no event before a whole warm-up.
         """
-        if self._restored():
-            return
+        self._is_cut = False
+        if not self._restored(is_over):
+            self._show_before(is_over)
+        return not self._is_cut
+
+    def _show_before(self, is_over: Callable[[], bool]) -> None:
         events, hung_on = self.memory.recent, self.memory.warming_on
         for place, event in enumerate(events):
             if event is hung_on:
@@ -133,14 +140,14 @@ class StrategyRun:
                 break
         while True:
             self._make()
-            poison = self._first_refused(events)
+            poison = self._first_refused(events, is_over)
             if poison is None:
                 break
             del events[poison]
         if self._wide is not None:
             self._wide.begin()
 
-    def _restored(self) -> bool:
+    def _restored(self, is_over: Callable[[], bool]) -> bool:
         """Go back to the snapshot, where there is one and it is not what the fault is in."""
         memory = self.memory
         wide = memory.wide
@@ -152,7 +159,7 @@ class StrategyRun:
             try:
                 self._make()
                 assert self._wide is not None, "a snapshot is kept of no other"
-                self._wide.restore()
+                self._is_cut = not self._wide.restore(self._count_shown, is_over)
             except Exception as error:  # noqa: BLE001 - a user's code; warm-up does without
                 self.problem = error
             else:
@@ -266,7 +273,7 @@ class StrategyRun:
         A position changes by it only where the strategy manages its orders.
         """
         self._told.update(update)
-        if self._wide is not None:
+        if self._wide is not None and not self._is_cut:
             self._wide.keep_snapshot()
 
     def stop_acted(self, acted: StopActed) -> None:
@@ -305,8 +312,14 @@ class StrategyRun:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
         return state_of(self._strategy, clean)
 
-    def _first_refused(self, events: deque[MarketEvent]) -> int | None:
+    def _count_shown(self) -> None:
+        self._warmed_by += 1
+
+    def _first_refused(self, events: deque[MarketEvent], is_over: Callable[[], bool]) -> int | None:
         for place, event in enumerate(events):
+            if is_over():
+                self._is_cut = True
+                break
             self.memory.warming_on = event
             self._warmed_by += 1
             try:

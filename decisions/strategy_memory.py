@@ -37,8 +37,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     decided_until_ns: int = -1
     """Events up to here, of whatever symbol, are history: nothing is decided on them."""
     decided_until: dict[Symbol, int] = {}
-    """By symbol, the moment that an earlier process has decided on last: nothing up to there is
-    decided again. By symbol, for those after it in the same moment may not have had their turn."""
+    """By symbol, the moment that an earlier process has decided last: nothing before the last of
+    them is decided again, and at that very one only what is decided on the other symbols."""
     trying: int = -1
     """The place of the event that is, or was last, shown to be decided on."""
     tries: int = 0
@@ -69,12 +69,22 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         return len(self.recent), max(room - _SPARE_EVENTS, 0)
 
     def decided_to(self, symbol: Symbol) -> int:
-        """Give the moment up to which nothing is decided on a symbol; UTC ns, -1 for none."""
-        return max(self.decided_until_ns, self.decided_until.get(symbol, -1))
+        """Give the moment up to which nothing is decided on a symbol; UTC ns, -1 for none.
+
+        It is nearly the same for all of them: what came before was shown to the earlier process,
+        and would be decided here by what is held now.
+        """
+        last_ns = max(self.decided_until.values(), default=-1)
+        was_its_turn = self.decided_until.get(symbol) == last_ns
+        return max(self.decided_until_ns, last_ns if was_its_turn else last_ns - 1)
 
     def is_decided(self, symbol: Symbol, at_ns: int) -> bool:
         """Whether a moment is not to be decided on."""
         return at_ns <= self.decided_to(symbol)
+
+    def decided_at(self, at_ns: int) -> Collection[Symbol]:
+        """Give the symbols on which an earlier process has decided last at this very moment."""
+        return [symbol for symbol, last_ns in self.decided_until.items() if last_ns == at_ns]
 
     def inherited(self) -> "StrategyMemory":
         """Give a copy for the next incarnation; an abandoned one may still change the old.
@@ -112,8 +122,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     ) -> None:
         """Go on where an earlier process ended, on a market that cannot be shown again.
 
-        `held` is by symbol what that one's decisions came to; what it has decided, up to its last
-        decision on that symbol, is not decided again. `open_orders` are those that it has left
+        `held` is by symbol what that one's decisions came to, `decided_until` where it has decided
+        last. `open_orders` are those that it has left
         open; `entries` are the keys of those that bring a stop.
         """
         first, *others = symbols

@@ -100,6 +100,7 @@ class Wide:
         wants: Wants,
         desk: Desk,
         positions: dict[Symbol, Decimal],
+        is_decided: Callable[[Symbol, TimestampNs], bool],
     ) -> None:
         self.positions = positions
         self.prices: dict[Symbol, Decimal] = {}
@@ -111,6 +112,7 @@ class Wide:
             for name, length in wants.bars
         }
         self._strategy, self._wants, self._desk = strategy, wants, desk
+        self._is_decided = is_decided
         self._created: Callable[[], TimestampNs] | None = None
         self._intents: list[Intent] = []
 
@@ -168,7 +170,7 @@ class Wide:
     def _decided(self, given: Given, symbol: Symbol, at_ns: TimestampNs, handler: str) -> None:
         if not given or self._created is None:
             return
-        if not self._desk.is_decided(symbol, at_ns):
+        if not self._is_decided(symbol, at_ns):
             moment = Moment(symbol, at_ns, self.prices, handler)
             created_ns = self._created()
             self._intents += self._desk.intents(
@@ -225,8 +227,12 @@ class Wide:
             prices=self.prices.copy(),
         )
 
-    def restore(self, memory: WideMemory) -> None:
+    def restore(
+        self, memory: WideMemory, shown: Callable[[], None], is_over: Callable[[], bool]
+    ) -> bool:
         """Go back to the snapshot, and see again what came after it. Positions are as they are.
+
+        Calls `shown` for each event. False where `is_over` before the last: throw this object away.
 
         Raises:
             Exception: whatever the strategy raises.
@@ -239,9 +245,13 @@ class Wide:
         now = self.positions.copy()
         self.positions.update(kept.positions)
         for event, counted in memory.since:  # what it decides moves the positions, as it did then
+            if is_over():
+                return False
+            shown()
             self.take(event, _never if counted else None)
         self.positions.update(now)
         self._intents = []
+        return True
 
 
 def _never() -> TimestampNs:

@@ -32,7 +32,7 @@ class WideRun:
         on_problem: Callable[[Exception], None],
     ) -> None:
         self._kept = memory.wide = memory.wide or WideMemory()
-        self._wide = Wide(strategy, wants, desk, positions)
+        self._wide = Wide(strategy, wants, desk, positions, memory.is_decided)
         self._wants, self._symbols = wants, desk.symbols
         self._memory, self._positions, self._on_problem = memory, positions, on_problem
         managed = memory.managed
@@ -47,14 +47,15 @@ class WideRun:
         """Go on where the last incarnation came to, after the warm-up."""
         self._wide.begin(self._kept)
 
-    def restore(self) -> None:
-        """Go back to the snapshot instead, see what came after it, and go on.
+    def restore(self, shown: Callable[[], None], is_over: Callable[[], bool]) -> bool:
+        """Go back to the snapshot instead, see what came after it, and go on; see `Wide.restore`.
 
         Raises:
             Exception: whatever the strategy raises; throw this object away.
         """
-        self._wide.restore(self._kept)
+        is_whole = self._wide.restore(self._kept, shown, is_over)
         self._wide.begin(self._kept)
+        return is_whole
 
     def take(self, event: MarketEvent, created_ns: Callable[[], TimestampNs]) -> list[Intent]:
         """See `StrategyRun.take`."""

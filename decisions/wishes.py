@@ -4,7 +4,7 @@ Nothing here believes a strategy: what cannot be traded is a `BadDecision` that 
 and then the whole moment gives no intent and moves no position.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -93,8 +93,8 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     """The method that decided."""
 
 
-def _nothing_is(_symbol: Symbol, _at_ns: TimestampNs) -> bool:
-    return False
+def _on_none(_at_ns: int) -> Collection[Symbol]:
+    return ()
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -108,8 +108,8 @@ class Desk(msgspec.Struct, frozen=True):
     """Whether the strategy has said that it attaches some (`Strategy.uses_stops`)."""
     open_orders: Mapping[OrderKey, OrderUpdate] | None = None
     """None where the strategy has not said that it manages them (`Strategy.manages_orders`)."""
-    is_decided: Callable[[Symbol, TimestampNs], bool] = _nothing_is
-    """Whether a moment's wishes on a symbol are left out: an earlier process has decided there."""
+    decided_at: Callable[[int], Collection[Symbol]] = _on_none
+    """On which symbols an earlier process has decided at a moment."""
     replaced: set[OrderKey] = msgspec.field(default_factory=set)
     """Of the event under way: who shows it empties this before."""
 
@@ -188,7 +188,11 @@ class Desk(msgspec.Struct, frozen=True):
         decided: Decided,
     ) -> list[Intent]:
         intents: list[Intent] = []
-        for wish in given if type(given) in _PLAIN else _each(given):
+        wishes = given if type(given) in _PLAIN else _each(given)
+        done = self.decided_at(moment.decided_at_ns)
+        if done and any(self._symbol_of(wish, moment) in done for wish in wishes):
+            return []  # all of it, or half of another decision would stand beside what was done
+        for wish in wishes:
             if is_change(wish):
                 intent = self._changed(wish, moment, created_ns, positions, decided)
             else:
@@ -196,6 +200,12 @@ class Desk(msgspec.Struct, frozen=True):
             if intent is not None:
                 intents.append(intent)
         return intents
+
+    def _symbol_of(self, wish: Any, moment: Moment) -> Any:
+        if is_change(wish):
+            first = order_meant(wish, self.open_orders)
+            return None if first is None else first.symbol
+        return getattr(wish, "symbol", None) or moment.symbol
 
     def _wished(
         self,
@@ -205,13 +215,11 @@ class Desk(msgspec.Struct, frozen=True):
         positions: dict[Symbol, Decimal],
         decided: Decided,
     ) -> Intent | None:
-        symbol = getattr(wish, "symbol", None) or moment.symbol
+        symbol = self._symbol_of(wish, moment)
         wished = self._order(wish, symbol, moment, positions)
         if wished is None:
             return None
         symbol = Symbol(plain_text(symbol))
-        if self.is_decided(symbol, moment.decided_at_ns):
-            return None
         order = plain_order(wished)
         held = positions.get(symbol, NOTHING)
         positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
@@ -229,8 +237,6 @@ class Desk(msgspec.Struct, frozen=True):
         if first is None or first.order_key in self.replaced:
             return None
         symbol, at = first.symbol, moment.decided_at_ns
-        if self.is_decided(symbol, at):
-            return None
         if isinstance(wish, Cancel):
             ordinal = count_decisions(decided, symbol, at, 1)
             return CancelIntent(

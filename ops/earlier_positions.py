@@ -91,22 +91,19 @@ class EarlierPositions:
             decided = until.get(strategy, {})
             memory.begin_with(one.symbols, mine, decided, left, entries)
             memory.from_ledger = True
-            self._say_ahead(one.id, decided)
+            self._say_ahead(one.id, max(decided.values(), default=-1))
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
         self._say_left_behind(held, ledger, stops)
 
-    def _say_ahead(self, strategy: str, decided: Mapping[Symbol, int]) -> None:
+    def _say_ahead(self, strategy: str, decided_until_ns: int) -> None:
         """Tell where an earlier process decided by a clock that was ahead of this one."""
-        for symbol, at_ns in decided.items() if self._max_age_ns is not None else ():
-            ahead_s = (at_ns - self._utc_ns()) / NS_PER_S
-            if ahead_s > 0:
-                text = (
-                    "decides nothing on {} before the market is {:.0f} s ahead of this machine's"
-                    " clock, where an earlier process has decided last"
-                )
-                logger.bind(actor=f"execution/strategies/{strategy}").info(text, symbol, ahead_s)
+        ahead_s = (decided_until_ns - self._utc_ns()) / NS_PER_S
+        if self._max_age_ns is not None and ahead_s > 0:
+            text = "decides nothing before the market is {:.0f} s ahead of this machine's clock,"
+            text += " where an earlier process has decided last"
+            logger.bind(actor=f"execution/strategies/{strategy}").info(text, ahead_s)
 
     def _say_left_behind(self, held: Held, ledger: Ledger, stops: Sequence[Stop]) -> None:
         """Tell of what strategies hold, or have open, that this config has not, and who leaves it.

@@ -45,6 +45,7 @@ def test_one_that_is_not_to_be_replaced_is_told_of_once_and_goes_on_where_it_sto
     threads.settle(lambda: bool(threads.happened("hung")))
     threads.pass_time(60)
     assert script.notes == []
+    assert threads.cell("a").last_error.startswith("hung on Wait for ")
 
     script.gate.set()
     threads.settle(lambda: len(script.notes) == 3)

@@ -50,10 +50,29 @@ class Slow:
         return ()
 
 
+class Snapping(Slow):
+    """Goes on from snapshots instead."""
+
+    warmup_events = 0
+    overrides = frozenset({"on_candle", "snapshot", "restore"})
+
+    def snapshot(self) -> bytes:
+        return b"all that there is"
+
+    def restore(self, data: bytes) -> None:
+        del data
+
+
 class Scene:
     """One such strategy under a supervisor."""
 
-    def __init__(self, *, leaves_events: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        leaves_events: bool = False,
+        shutdown_ms: int = 5_000,
+        strategy: type[Slow] = Slow,
+    ) -> None:
         self.runtime = ThreadRuntime()
         self.gate = threading.Event()
         self.made = self.shown = 0
@@ -64,8 +83,8 @@ class Scene:
             name="s",
             actor_class=StrategyActor,
             arguments={
-                "build": lambda: Slow(self),
-                "kept": Kept(new_memory(WARM_UP)),
+                "build": lambda: strategy(self),
+                "kept": Kept(new_memory(strategy.warmup_events)),
                 "account": AccountId("main"),
                 "strategy_id": StrategyId("s"),
                 "symbol": BTC,
@@ -75,6 +94,7 @@ class Scene:
             },
             restart=Restart.TRANSIENT,
             drain=True,
+            shutdown_ms=shutdown_ms,
             start_timeout_ms=HANG_MS,
             hang_after_ms=HANG_MS,
         )
@@ -106,7 +126,7 @@ class Scene:
 def scenes() -> Iterator[Callable[..., Scene]]:
     made: list[Scene] = []
 
-    def make(**settings: bool) -> Scene:
+    def make(**settings: Any) -> Scene:
         made.append(Scene(**settings))
         return made[-1]
 
@@ -166,6 +186,64 @@ def test_one_that_fails_comes_back_however_long_its_warm_up_takes(
 
     assert [one for one in scene.told if one != "backoff"] == ["started", "exited", "restarted"]
     assert scene.cell.epoch == 2
+
+
+@pytest.mark.parametrize("leaves_events", [False, True])
+def test_a_stop_does_not_wait_for_a_warm_up_that_serves_nothing_any_more(
+    scenes: Callable[..., Scene], leaves_events: bool
+) -> None:
+    """Nothing waits for it; a stop has half a second, and the warm-up takes 1.6."""
+    scene = scenes(leaves_events=leaves_events, shutdown_ms=500)
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, WARM_UP)
+    until(lambda: scene.shown == WARM_UP)
+    scene.raises_at = WARM_UP + 1
+    scene.show(WARM_UP, WARM_UP + 1)
+    until(lambda: scene.shown > WARM_UP + 3)
+
+    reason = scene.runtime.stop(scene.root, 10 * NS_PER_S)
+
+    assert reason is ExitReason.SHUTDOWN
+    assert "halted" not in scene.told
+    assert scene.shown < 2 * WARM_UP
+
+
+def test_what_it_sees_again_after_its_snapshot_counts_event_by_event(
+    scenes: Callable[..., Scene],
+) -> None:
+    scene = scenes(strategy=Snapping)
+    scene.gate.set()
+    scene.begin()
+    scene.show(0, 1)
+    until(lambda: scene.shown == 1)
+    scene.raises_at = WARM_UP
+    scene.show(1, 100)
+    until(lambda: scene.shown == WARM_UP)
+
+    until(lambda: scene.shown == 2 * WARM_UP - 2)  # what it had not failed on, since the first
+
+    assert "hung" not in scene.told
+    assert scene.cell.epoch == 2
+
+
+def test_one_that_cannot_be_built_for_its_warm_up_has_lost_no_message(
+    scenes: Callable[..., Scene],
+) -> None:
+    class Fails(Slow):
+        def __init__(self, scene: Scene) -> None:
+            super().__init__(scene)
+            if scene.made == 2:  # the first is asked what it is, the second is warmed up
+                raise OSError("its model is away, this once")
+
+    scene = scenes(strategy=Fails)
+    scene.gate.set()
+    scene.begin()
+    until(lambda: scene.cell.epoch == 2 and scene.cell.state is ActorState.RUNNING)
+    scene.show(0, 1)
+    until(lambda: scene.shown == 1)
+
+    assert scene.runtime.dead_letters.lost(scene.cell.path) == 0
 
 
 def test_asked_to_end_it_leaves_what_is_shown_again_and_is_not_built_anew(

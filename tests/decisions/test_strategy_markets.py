@@ -162,15 +162,44 @@ def test_an_earlier_process_that_died_between_two_orders_of_a_moment_left_the_se
     assert one.memory.positions(BTC) == {BTC: ONE, ETH: ONE}
 
 
-def test_nothing_is_decided_twice_on_the_event_of_another_symbol_either() -> None:
-    memory = memory_of(Pair(), MINUTE, (ETH, BTC))
-    memory.begin_with((ETH, BTC), {BTC: -ONE}, decided_until={BTC: 2 * MINUTE})
-    one = run(Pair, memory, symbols=(ETH, BTC))
+def test_what_that_one_was_shown_before_its_last_decision_is_not_decided_anew() -> None:
+    """By what is held now it would be decided otherwise, also where that symbol was quiet."""
+    memory = memory_of(Doubler(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {BTC: ONE}, decided_until={BTC: 9 * MINUTE, ETH: 2 * MINUTE})
+    one = run(Doubler, memory, symbols=(BTC, ETH))
+    market = [candle(place, 50, symbol) for place in range(1, 9) for symbol in (BTC, ETH)]
 
-    (intent,) = take_all(one, [candle(1), candle(1, 50, ETH)])
+    (intent,) = take_all(one, market)
 
-    assert intent.symbol == ETH
-    assert one.memory.positions(ETH) == {ETH: ONE, BTC: -ONE}
+    assert (intent.symbol, intent.decided_at_ns) == (ETH, 9 * MINUTE)
+
+
+class Toggle(Plain):
+    """Goes in with both on the event of one, or out with both."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:
+        if candle.symbol != BTC:
+            return ()
+        much = Decimal(0) if self.positions[ETH] else ONE
+        return [Target(much, "both", symbol=ETH), Target(much - 1, "both")]
+
+
+def test_no_half_of_another_decision_stands_beside_what_was_done() -> None:
+    """Of the two that it gave one was claimed; with that held it would leave it."""
+    memory = memory_of(Toggle(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {ETH: ONE}, decided_until={ETH: 2 * MINUTE})
+    one = run(Toggle, memory, symbols=(BTC, ETH))
+
+    assert take_all(one, [candle(0, 50, ETH), candle(1)]) == []
+    assert one.memory.positions(BTC) == {BTC: 0, ETH: ONE}
+
+
+def test_what_is_left_out_is_not_looked_at() -> None:
+    """Of a market that is not seen yet there is no price, and nothing to be decided."""
+    memory = memory_of(Toggle(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {ETH: ONE}, decided_until={ETH: 2 * MINUTE})
+
+    assert take_all(run(Toggle, memory, symbols=(BTC, ETH)), [candle(1)]) == []
 
 
 class Ends(Plain):

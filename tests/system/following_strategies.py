@@ -19,6 +19,8 @@ from strategies.sizing import quantity_for_notional
 
 QUANTITY = Decimal("0.01")
 _PART = Decimal("0.85")
+BEGINNING = 1_700_000_040 // 60
+"""The minute in which `crossing_candles` begin."""
 
 
 class Follows(Strategy):
@@ -62,6 +64,28 @@ def _die_once_claimed(path: Path, decided_at_ns: int) -> None:
         if decided_at_ns in {order.decided_at_ns for order in read_orders(path)}:
             os.kill(os.getpid(), signal.SIGKILL)
         threading.Event().wait(0.01)
+
+
+class OneAtATime(Strategy):
+    """Holds BTC from minute 10 to 100; buys ETH now and then, where nothing at all is held."""
+
+    warmup_events = 0
+    manages_orders = True
+
+    def __init__(self, *_: Any) -> None:
+        """Take whatever parameters there are."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decision | None:
+        minute = candle.ts_event_ns // (60 * NS_PER_S) - BEGINNING
+        if candle.symbol == "BTC/USDT":
+            run_dir = os.environ.get("DIES_ONCE_CLAIMED")
+            if run_dir and minute == 105:
+                _die_once_claimed(Path(run_dir) / "ledger.db", (BEGINNING + 100) * 60 * NS_PER_S)
+            side = {10: Side.BUY, 100: Side.SELL}.get(minute)
+            return None if side is None else market_order(side, QUANTITY, "in, and out")
+        if minute in (30, 60, 90, 300) and not any(self.positions.values()):
+            return market_order(Side.BUY, QUANTITY, "nothing else is held")
+        return None
 
 
 class FollowerParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
