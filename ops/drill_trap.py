@@ -74,7 +74,7 @@ class Trap:
         """Set when the parent has taken the ledger's server away."""
         self.say = tell
         self._lock = threading.Lock()
-        self._sprung = False
+        self._sprung = self._has_struck = False
 
     def is_target(self, name: str) -> bool:
         """Whether an order key or a client order id is the target's."""
@@ -120,8 +120,8 @@ class Trap:
     def recovered(self) -> bool:
         """Whether all that was struck is back at work; metrics that hang are not waited for."""
         if self.blow is Blow.METRICS_HANG:
-            return self._sprung
-        return self._sprung and all(
+            return self._has_struck
+        return self._has_struck and all(
             cell.epoch > epoch and cell.state in (ActorState.RUNNING, ActorState.HALTED)
             for cell, epoch in self.victims.items()
         )
@@ -140,12 +140,13 @@ class Trap:
             if self.point in _BEFORE:
                 time.sleep(LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
+        addresses = self._addresses()
+        self.victims = {address.cell: address.cell.epoch for address in addresses}
+        self._has_struck = True  # from here on: who were to be asked before, all would be well
         if self.blow is Blow.FREEZE:
             os.kill(os.getpid(), signal.SIGSTOP)  # the parent lets it go on
-        for address in self._addresses():
-            cell = address.cell
-            self.victims[cell] = cell.epoch
-            life = cell.life
+        for address in addresses:
+            life = address.cell.life
             own = life is not None and life.thread is threading.current_thread()
             if self.blow in _HANGS:
                 if own and life is not None:
