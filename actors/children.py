@@ -34,8 +34,6 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     drain: bool = False
     """Whether an orderly stop first handles what is queued."""
     significant: bool = False
-    apart: Intensity | None = None
-    """An intensity of its own: its restarts count apart, and one too many halts it alone."""
     start_timeout_ms: int = 10_000
     capacity: int = 1024
     hang_after_ms: int = 0
@@ -83,14 +81,7 @@ class SupervisorSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """A supervisor's memory of one child; read and written by the supervisor only."""
 
-    def __init__(
-        self,
-        spec: ChildSpec,
-        cell: Cell,
-        look_ns: int,
-        intensity: Intensity,
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, spec: ChildSpec, cell: Cell, look_ns: int, name: str | None = None) -> None:
         self.spec = spec
         self.cell = cell
         self.name = name or spec.name
@@ -104,13 +95,7 @@ class Child:
         self.late = False
         self.is_told_hung = False
         self.hang_watch = HangWatch(look_ns)
-        self.window = RestartWindow(spec.apart or intensity)
-        """Of its own restarts, where they count apart."""
-
-    @property
-    def is_apart(self) -> bool:
-        """Whether its failures are its own, whatever its supervisor does of the others'."""
-        return self.spec.apart is not None
+        self.window = RestartWindow(Intensity())
 
     @property
     def drains(self) -> bool:

@@ -40,10 +40,6 @@ class Parent(Actor):
         cell.progress_limit_ns = spec.progress_ms * NS_PER_MS if spec.progress_ms else None
         return cell
 
-    def _child(self, spec: ChildSpec, name: str) -> Child:
-        look_ns = self.spec.check_every_ms * NS_PER_MS
-        return Child(spec, self._cell_for(name, spec), look_ns, self.spec.intensity, name)
-
     def _launch(
         self, child: Child, *, restarted: bool = False, within_ns: int | None = None
     ) -> str:
@@ -193,21 +189,14 @@ class Parent(Actor):
         now_ns = self.ctx.monotonic_ns()
         if notice.error_class in self.spec.fatal_errors:
             return f"{notice.error} (a restart cannot mend it)"
-        window = self._window_of(child)
+        window = child.window if self.spec.intensity_per_child else self.window
         within = window.add(now_ns)
         self._show_window(child, window.count(now_ns))
         if within:
             return ""
-        limit = child.spec.apart or self.spec.intensity
+        limit = self.spec.intensity
         used_up = f"{limit.max_restarts} restarts in {limit.window_s:g} s used up"
         return f"{used_up}; last: {notice.error or notice.reason}"
-
-    def _is_alone(self, child: Child) -> bool:
-        return self.spec.intensity_per_child or child.is_apart
-
-    def _window_of(self, child: Child) -> RestartWindow:
-        """Where its restarts count: among all, or by themselves."""
-        return child.window if self._is_alone(child) else self.window
 
     def _notice_of(
         self, child: Child, problem: str, reason: ExitReason = ExitReason.INIT_FAILED
@@ -225,7 +214,7 @@ class Parent(Actor):
 
     def _show_window(self, child: Child, count: int) -> None:
         # The attempt that was one too many is no restart: none came of it.
-        child.cell.restart_limit = (child.spec.apart or self.spec.intensity).max_restarts
+        child.cell.restart_limit = self.spec.intensity.max_restarts
         child.cell.restarts_in_window = min(count, child.cell.restart_limit)
 
     # ------------------------------------------------------------ telling

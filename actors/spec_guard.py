@@ -62,7 +62,6 @@ CHILD_RULES: Mapping[str, Rule] = {
     ),
     "drain": _YES_NO,
     "significant": _YES_NO,
-    "apart": Rule(lambda v: v is None or isinstance(v, Intensity), "an Intensity or None"),
     "start_timeout_ms": _whole(1),
     "capacity": _whole(1),
     "hang_after_ms": _whole(0),
@@ -104,10 +103,7 @@ def guard(spec: SupervisorSpec) -> None:
     _check(spec.backoff, BACKOFF_RULES, "a supervisor's backoff")
     children = [*spec.children, *([spec.template] if spec.template is not None else [])]
     for child in children:
-        whose = f"child {shortened(child.name)}"
-        _check(child, CHILD_RULES, whose)
-        if child.apart is not None:
-            _check(child.apart, INTENSITY_RULES, f"the intensity of {whose}")
+        _check(child, CHILD_RULES, f"child {shortened(child.name)}")
     _guard_together(spec)
     for child in children:
         _guard_significant(child, spec.auto_shutdown)
@@ -125,11 +121,8 @@ def _guard_together(spec: SupervisorSpec) -> None:
         raise ValueError("a template goes with simple_one_for_one, and only with it")
     if spec.template is not None and spec.children:
         raise ValueError("simple_one_for_one starts without children; add them by StartChild")
-    is_linked = spec.strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE)
-    if spec.intensity_per_child and is_linked:
+    if spec.intensity_per_child and spec.strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE):
         raise ValueError("intensity_per_child needs a strategy under which children are apart")
-    if is_linked and any(child.apart is not None for child in spec.children):
-        raise ValueError("a child that is apart needs a strategy under which children are")
     names = [child.name for child in spec.children]
     if len(set(names)) != len(names):
         raise ValueError("two children of one supervisor have the same name")

@@ -17,6 +17,7 @@ from actors.spec_guard import NAME
 from decisions.supervisor import (
     OnExhausted,
     Restart,
+    RestartWindow,
     affected,
     ends_supervisor,
     wants_restart,
@@ -54,7 +55,9 @@ class Supervisor(Parent):
         self._cell.restart_limit = self.spec.intensity.max_restarts
         self._cell.restarts_in_window = 0
         for spec in self.spec.children:
-            self.children.append(self._child(spec, spec.name))
+            child = Child(spec, self._cell_for(spec.name, spec), self._look_ns)
+            child.window = RestartWindow(self.spec.intensity)
+            self.children.append(child)
         self._show_parked()
         for child in [child for child in self.children if not child.cell.is_parked]:
             problem = self._launch(child)
@@ -63,15 +66,18 @@ class Supervisor(Parent):
                 self._restart(child, self._notice_of(child, problem))
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
-        self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())
+        self.ctx.every(self._look_ns, Supervise())
 
     def _show_parked(self) -> None:
         """Show that this branch is halted, where one child halts all."""
-        parked = [child for child in self.children if child.cell.is_parked]
-        told = [child.cell.problem for child in parked if not child.is_apart]
+        told = [child.cell.problem for child in self.children if child.cell.is_parked]
         if told and not self.spec.intensity_per_child:
             why = next((text for text in told if text != _HALTED_WITH_IT), _HALTED_WITH_IT)
             self._cell.set_state(ActorState.HALTED, why)
+
+    @property
+    def _look_ns(self) -> int:
+        return self.spec.check_every_ms * NS_PER_MS
 
     def stopping(self) -> None:
         """Stop every child, last started first."""
@@ -178,7 +184,7 @@ class Supervisor(Parent):
 
     def _give_up(self, child: Child, why: str) -> None:
         """Exhausted or fatal: park what failed, or end and let the one above decide."""
-        halts = self.spec.on_exhausted is OnExhausted.HALT or child.is_apart
+        halts = self.spec.on_exhausted is OnExhausted.HALT
         self._log.critical("{} gives up on {}: {}", self._cell.path, child.name, why)
         if not halts:
             self._tell("gave_up", child, why)
@@ -186,7 +192,7 @@ class Supervisor(Parent):
             self._stop_all(for_good=self._ends_for_good)
             self.ctx.stop(ExitReason.SHUTDOWN)
             return
-        alone = self._is_alone(child)
+        alone = self.spec.intensity_per_child
         for parked in self._take_down([child] if alone else self.children):
             self.ctx.runtime.close(parked.cell, "halted")
             parked.cell.set_state(ActorState.HALTED, why if parked is child else _HALTED_WITH_IT)
@@ -223,7 +229,8 @@ class Supervisor(Parent):
             elif cell.progress_limit_ns is not None:
                 self._judge_progress(child, now_ns)
         for child in self.children:
-            self._show_window(child, self._window_of(child).count(now_ns))
+            window = child.window if self.spec.intensity_per_child else self.window
+            self._show_window(child, window.count(now_ns))
 
     def _tell_hung(self, child: Child, hung_ns: int) -> None:
         """Tell once of one that is not replaced, and that it goes on."""
@@ -267,7 +274,8 @@ class Supervisor(Parent):
             raise Reject(f"{request.child} is already started")
         if request.arguments:
             spec = spec.with_arguments(request.arguments)
-        child = self._child(spec, request.child)
+        child = Child(spec, self._cell_for(request.child, spec), self._look_ns, request.child)
+        child.window = RestartWindow(self.spec.intensity)
         problem = self._launch(child)
         if problem:
             child.cell.mailbox.close("ended")
@@ -281,7 +289,7 @@ class Supervisor(Parent):
             raise Reject(f"{name} is already running")
         if self._is_dynamic:
             raise Reject("children of a simple_one_for_one supervisor are not restarted by name")
-        self._window_of(child).clear()
+        (child.window if self.spec.intensity_per_child else self.window).clear()
         child.attempt = 0
         was_halted = child.cell.state is ActorState.HALTED
         problem = self._launch(child, restarted=True)

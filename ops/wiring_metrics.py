@@ -8,7 +8,6 @@ from actors.children import ChildSpec
 from actors.gathering import Gathering
 from actors.metrics import MetricsActor
 from decisions.metrics import MetricsFold
-from decisions.supervisor import Intensity
 from ops.config import Config
 from ops.run_dir import RunDir
 from persistence.lines import RotatingLines
@@ -41,7 +40,6 @@ def metrics_child(
             "settle": settle,
         },
         drain=True,
-        apart=Intensity(max_restarts=3, window_s=300),  # what counts does not end what trades
         shutdown_ms=15_000,  # a full mailbox, and lines that a slow disk takes one by one
         hang_after_ms=config.supervision.hang_after_s * 1000,
         # It waits for a disk, if at all: so would a successor, and this one goes on when it may.

@@ -219,18 +219,6 @@ A = probe("a", Script())
             SupervisorSpec(strategy=Strategy.REST_FOR_ONE, intensity_per_child=True),
             "children are apart",
         ),
-        (
-            SupervisorSpec(
-                children=(probe("a", Script(), apart=Intensity()),), strategy=Strategy.REST_FOR_ONE
-            ),
-            "under which children are",
-        ),
-        (
-            SupervisorSpec(
-                children=(probe("a", Script(), apart=Intensity(max_restarts=-1)),),
-            ),
-            "max_restarts of the intensity of child 'a' must be",
-        ),
     ],
 )
 def test_a_supervisor_that_contradicts_itself_is_refused(
@@ -245,7 +233,7 @@ def test_a_supervisor_that_contradicts_itself_is_refused(
 
 
 def test_a_child_remembers_nothing_at_first(world: World) -> None:
-    child = Child(A, world.cell("a"), 1, Intensity())
+    child = Child(A, world.cell("a"), look_ns=1)
 
     assert (child.live, child.waiting, child.attempt, child.name) == (False, False, 0, "a")
 

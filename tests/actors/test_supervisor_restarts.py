@@ -79,37 +79,6 @@ def test_each_child_may_have_an_intensity_of_its_own(world: World, script: Scrip
     assert shown == world.cell("a").restarts == 2, "the third attempt was one too many, and none"
 
 
-def test_one_child_alone_may_have_one_and_is_halted_alone(world: World, script: Script) -> None:
-    """Its supervisor gives up where any other fails as often."""
-    world.boot(probe("a", script, apart=TWICE), probe("b", script), intensity=TWICE)
-    crash(world, "a", 2)
-    crash(world, "b", 2)
-
-    world.address("a").tell(Raise())
-    world.settle(lambda: world.cell("a").state is ActorState.HALTED)
-
-    assert world.ask("b", Note(text="well")) == ("well", 3)
-    assert world.root.state is ActorState.RUNNING
-    assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
-    world.address("b").tell(Raise())
-    world.settle(world.root_ended)
-
-
-def test_whose_child_is_halted_alone_is_not_halted_itself_when_it_begins_anew(
-    world: World, script: Script
-) -> None:
-    none = Intensity(max_restarts=0, window_s=60)
-    inner = probe("bad", script, apart=none), probe("good", script)
-    world.boot(branch("mid", *inner, world=world, intensity=none), intensity=TWICE)
-    world.address("mid/bad").tell(Raise())
-    world.settle(lambda: world.state("mid/bad") is ActorState.HALTED)
-
-    world.address("mid/good").tell(Raise())
-    world.settle(lambda: world.running("mid", 2) and world.running("mid/good", 2))
-
-    assert world.state("mid/bad") is ActorState.HALTED
-
-
 def test_escalation_restarts_the_supervisor_by_the_rules_of_the_one_above(
     world: World, script: Script
 ) -> None:

@@ -118,25 +118,6 @@ def test_a_strategy_that_cannot_start_is_parked_and_the_other_trades(
 
 
 @pytest.mark.slow
-def test_metrics_that_fail_at_every_order_are_halted_alone(
-    week: Path, tmp_path: Path, healthy: list[Any]
-) -> None:
-    """What counts does not end what trades."""
-    config = config_of(tmp_path / "run", {"BTC/USDT": week}, supervision=QUICK)
-
-    def break_metrics(system: System) -> None:
-        def fail(message: Any) -> None:
-            raise ZeroDivisionError
-
-        system.fold.fold = fail  # type: ignore[method-assign]  # as a fault of our own would
-
-    system = run_to_end(config, ThreadRuntime(ttl_enforced=False), at_start=break_metrics)
-
-    assert [order[:-1] for order in orders_at_venue(tmp_path / "run")] == healthy
-    assert marks(system, config) == {"metrics": ("halted", 3, "ZeroDivisionError: ")}
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["execution/executor", "feeds/feed:replay", "metrics"])
 @pytest.mark.parametrize("how", [InjectCrash, InjectHang])
 def test_an_actor_that_dies_in_the_middle_changes_no_order(
