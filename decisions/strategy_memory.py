@@ -122,9 +122,9 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     ) -> None:
         """Go on where an earlier process ended, on a market that cannot be shown again.
 
-        `held` is by symbol what that one's decisions came to, `decided_until` where it has decided
-        last. `open_orders` are those that it has left
-        open; `entries` are the keys of those that bring a stop.
+        `held` is by symbol what that one's decisions came to, `decided_until` when it decided last.
+        `open_orders` are those that it has left open; `entries` are the keys of those that bring a
+        stop.
         """
         first, *others = symbols
         self.position = held.get(first, Decimal(0))

@@ -244,14 +244,16 @@ class Wide:
         self.timer_due_ns, self.prices = kept.timer_due_ns, kept.prices.copy()
         now = self.positions.copy()
         self.positions.update(kept.positions)
+        is_whole = True
         for event, counted in memory.since:  # what it decides moves the positions, as it did then
             if is_over():
-                return False
+                is_whole = False
+                break
             shown()
             self.take(event, _never if counted else None)
         self.positions.update(now)
         self._intents = []
-        return True
+        return is_whole
 
 
 def _never() -> TimestampNs:

@@ -219,8 +219,7 @@ class Desk(msgspec.Struct, frozen=True):
         wished = self._order(wish, symbol, moment, positions)
         if wished is None:
             return None
-        symbol = Symbol(plain_text(symbol))
-        order = plain_order(wished)
+        symbol, order = Symbol(plain_text(symbol)), plain_order(wished)
         held = positions.get(symbol, NOTHING)
         positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
         return self._intent(wish, order, symbol, held, moment, created_ns, decided)

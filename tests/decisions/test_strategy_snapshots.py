@@ -12,8 +12,8 @@ from messages.market import Candle
 from messages.orders import OrderIntent
 from messages.values import Target
 from tests.decisions.orders_only import orders
-from tests.decisions.plain_strategy import Timed, candle, run
-from tests.decisions.strategy_runs import CREATED, batch, take_all
+from tests.decisions.plain_strategy import Timed, candle, run, update
+from tests.decisions.strategy_runs import BTC, CREATED, batch, take_all
 
 
 class Kept(Timed):
@@ -155,6 +155,37 @@ def test_a_restore_that_hung_is_not_tried_again() -> None:
 
     assert memory.wide.snapshot is None
     assert not memory.wide.restoring
+
+
+class Warmed(Timed):
+    """Keeps none, and is shown the last events."""
+
+    warmup_events = 10
+
+
+@pytest.mark.parametrize("kind", [Kept, Warmed])
+def test_a_warm_up_that_is_left_half_way_leaves_all_as_it_was_to_the_next(kind: Any) -> None:
+    """At an end; of orders it is told all the same."""
+    market = [candle(minute, minute) for minute in range(300)]
+    undisturbed = take_all(run(kind), market)
+    one = run(kind)
+    intents = take_all(one, market[:250])
+    made: list[Any] = []
+    shown = iter([False] * 3)
+
+    def build() -> Any:
+        made.append(kind())
+        return made[-1]
+
+    left = run(build, one.memory.inherited())
+    assert not left.warm_up(lambda: next(shown, True))
+    left.update(update("t"))
+
+    assert made[-1].positions == {BTC: one.memory.position}
+    reborn = run(kind, left.memory.inherited())
+    assert reborn.warm_up()
+    intents += take_all(reborn, market[250:])
+    assert intents == undisturbed
 
 
 def test_a_snapshot_under_which_an_event_failed_twice_is_dropped() -> None:
