@@ -42,19 +42,24 @@ def share_out(exit_: NamedOrder, quantity: Decimal, cover: StopCover, told: Stop
 def share_out_again(
     order: KnownOrder, cover: StopCover, told: StopTold, lookup: Lookup, fills_of: FillsOf
 ) -> None:
-    """See whose coins an exit of before leaves: of what stops protected when it was decided."""
+    """See whose coins an exit of before leaves: of what stops protected when it was decided.
+
+    What that does not explain came before it was claimed: it waited for its entry to fill. (So it
+    is where the exchange's clock is a little ahead of ours.)
+    """
     at_ns, key = order.decided_at_ns, order.order_key
     mine = [stop for stop in _against(order, cover) if stop.placed_at_ns < at_ns]
     if not mine or key in cover.rows.entry_of:
         return
     mine.sort(key=lambda stop: _had_acted(stop, at_ns))
-    left = []
+    left, later = [], []
     for stop in mine:
         quantity = _left_at(at_ns, stop, cover, lookup, fills_of)
         spoken_for = told.spoken_for_of(stop) if _had_acted(stop, at_ns) else NOTHING
         left += [_Left(stop.entry_key, quantity, min(spoken_for, quantity))]
+        later += [_Left(stop.entry_key, EXACT.subtract(cover.left(stop), quantity), NOTHING)]
     (part,) = cover.parts.among([key])
-    _share_out(order, part.leaving, mine[0], left, cover)
+    _share_out(order, part.leaving, mine[0], [*left, *later], cover)
 
 
 def _against(exit_: NamedOrder, cover: StopCover) -> list[Stop]:
