@@ -136,6 +136,8 @@ class ExitDesk:
         intent, told = verdict.intent, self._stops.told
         place = intent.strategy_id, intent.symbol
         still = _against(intent.side, self._risk.held_by.get(place, NOTHING))
+        if verdict.decided_quantity is not None:  # its own further parts leave that, or a fee has
+            still = EXACT.subtract(still, EXACT.subtract(verdict.decided_quantity, intent.quantity))
         untold = told.untold(intent, verdict.decided_quantity)
         self._book.stopped(intent, verdict.before, still, untold, told.spoken_for_at(place))
 

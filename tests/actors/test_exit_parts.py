@@ -178,3 +178,26 @@ def test_what_a_stop_sells_of_a_failed_exit_is_no_more_told_of_what_is_bought_la
     desk.fills(4, "1", S.FILLED)
 
     assert "one counts as left and holds 1 BTC/USDT" in desk.actor._exits.problem()
+
+
+def test_what_a_stop_leaves_in_parts_is_not_told_as_held_once_something_else_is(
+    tmp_path: Path,
+) -> None:
+    """Whoever sold that by hand would sell what the strategy holds."""
+    desk = path(tmp_path)
+    with_most(desk, "0.3")
+    desk.tell(desk.intent(0, protection=AT_95))
+    desk.fills(0, "0.9", S.CANCELED)
+    leave(desk, 1, "0.9")
+    desk.answers(S.EXPIRED)  # all of it counts as left, and its stop keeps it
+    desk.price("94")
+    desk.answers(S.FILLED, "0.3")
+
+    desk.tell(desk.intent(2, quantity=Decimal("0.6")))
+    desk.fills(2, "0.6", S.FILLED)
+    for _ in range(2):
+        desk.price("94")
+        desk.answers(S.FILLED, "0.3")
+
+    assert sold(desk) == [("0.3", S.EXPIRED), *[("0.3", S.FILLED)] * 3]
+    assert desk.cell.problem == ""
