@@ -28,8 +28,13 @@ def price_of(value: Any) -> Decimal | None:
     return read if read.is_finite() else None
 
 
-def bars_of(rows: Iterable[Sequence[Any]], stats: SourceStats) -> Iterator[Bar]:
-    """Read rows of time in ms, open, high, low, close, volume; what can't be read is counted."""
+def bars_of(
+    rows: Iterable[Sequence[Any]], stats: SourceStats, latest_ns: int | None = None
+) -> Iterator[Bar]:
+    """Read rows of time in ms, open, high, low, close, volume; what can't be read is counted.
+
+    So is what is later than `latest_ns`: it would be believed before all that is true.
+    """
     for row in rows:
         numbers = [price_of(value) for value in row[1:_BAR_FIELDS]]
         opened = milliseconds_ns(row[0]) if row else 0
@@ -44,20 +49,30 @@ def bars_of(rows: Iterable[Sequence[Any]], stats: SourceStats) -> Iterator[Bar]:
         ):
             stats.malformed += 1
             stats.note(f"a candle that cannot be read: {list(row)!r}"[:200])
+        elif latest_ns is not None and opened > latest_ns:
+            stats.malformed += 1
+            stats.note(f"a candle far ahead of its market: {list(row)!r}"[:200])
         else:
             yield Bar(opened, open_, high, low, close, volume)
 
 
 def trades_of(
-    rows: Iterable[Mapping[str, Any]], symbol: Symbol, stats: SourceStats
+    rows: Iterable[Mapping[str, Any]],
+    symbol: Symbol,
+    stats: SourceStats,
+    latest_ns: int | None = None,
 ) -> Iterator[tuple[str, Trade]]:
-    """Read public trades with their ids; what can't be read is counted."""
+    """Read public trades with their ids; what can't be read, or is later than this, is counted."""
     for row in rows:
         price, quantity = price_of(row.get("price")), price_of(row.get("amount"))
         at_ns = milliseconds_ns(row.get("timestamp"))
         if price is None or quantity is None or not at_ns or price <= 0 or quantity <= 0:
             stats.malformed += 1
             stats.note(f"{symbol}: a trade that cannot be read: {row.get('id')!r}")
+            continue
+        if latest_ns is not None and at_ns > latest_ns:
+            stats.malformed += 1
+            stats.note(f"{symbol}: a trade far ahead of its market: {row.get('id')!r}")
             continue
         name = _identity(row, f"{price.normalize():f}:{quantity.normalize():f}:{row.get('side')}")
         trade = Trade(

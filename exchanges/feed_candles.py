@@ -23,6 +23,9 @@ _ANSWERS_MISSED_MAX = 3
 _WINDOWS_MAX = 20
 """Of a hole, so many answers without a bar are passed at once; the next turn goes on."""
 
+LEAP_NS = 86_400 * NS_PER_S
+"""What is further ahead of its market, and of the exchange's clock, is no news of either."""
+
 Now = Callable[[], int]
 """The venue's clock, in ns."""
 Tell = Callable[[FeedItem], object]
@@ -47,6 +50,7 @@ class FeedCandles:
         )
         self._request, self._settings, self._stats = request, settings, stats
         self._monotonic_ns = monotonic_ns
+        self._venue_now_ns: Now = lambda: -1
         self._due_since_ns: int | None = None
         self._missed = 0
         self._back_since_ns: int | None = None
@@ -61,12 +65,24 @@ class FeedCandles:
         self._due_since_ns, self._missed = None, 0
         self._bare_to_ns = 0
 
+    def latest_ns(self, heard_ns: int = -1) -> int | None:
+        """Give what nothing of this market can be later than; None while nothing is known of it.
+
+        A market may be ahead of the exchange's clock: a local one that is run faster is.
+        """
+        newest_ns = max(self.builder.newest_ns, self.builder.next_open_ns or -1, heard_ns)
+        if newest_ns <= 0:
+            return None
+        leap_ns = max(LEAP_NS, 2 * self._request.timeframe_ns)
+        return max(newest_ns, self._venue_now_ns()) + leap_ns
+
     async def backfill(self, client: Any, venue_now_ns: Now) -> None:
         """Ask for the history, or for what an interruption has left out.
 
         Raises:
             Exception: ccxt's, or `Unclear`: REST could not be asked.
         """
+        self._venue_now_ns = venue_now_ns
         await self._settle(client, venue_now_ns, is_patient=True)
         if self._last_bar is not None:
             self.builder.assume_told(self._last_bar)
@@ -124,7 +140,7 @@ class FeedCandles:
         since_ms = None if since_ns is None else since_ns // NS_PER_MS
         timeframe = self._request.timeframe
         rows = await asked(client.fetch_ohlcv(self.symbol, timeframe, since_ms, limit))
-        bars = sorted(bars_of(rows, self._stats), key=lambda bar: bar.open_ns)
+        bars = sorted(bars_of(rows, self._stats, self.latest_ns()), key=lambda bar: bar.open_ns)
         known = self._last_bar
         if bars and (known is None or bars[-1].open_ns >= known.open_ns):
             self._last_bar = bars[-1]

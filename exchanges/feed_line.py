@@ -70,7 +70,7 @@ class Line:
     def take_bars(self, rows: Any, venue_now_ns: int) -> None:
         """Take updates of bars; they wake whoever waits for one to be over."""
         self.heard(Channel.CANDLES)
-        for bar in bars_of(rows, self._stats):
+        for bar in bars_of(rows, self._stats, self._latest_ns()):
             self._builder.stream(bar)
         self._wake_if_due(venue_now_ns)
 
@@ -89,7 +89,7 @@ class Line:
         tell = self.tell if Channel.TRADES in self._request.channels else None
         if self._builder.next_open_ns is not None:
             self._trade_bars.align(self._builder.next_open_ns)
-        for name, trade in trades_of(rows, self.symbol, self._stats):
+        for name, trade in trades_of(rows, self.symbol, self._stats, self._latest_ns()):
             self._builder.begun(trade.ts_event_ns)
             bar = self._trade_bars.add(name, trade)
             if bar is not None:
@@ -98,6 +98,9 @@ class Line:
             if tell is not None and self._is_new(name):
                 tell(trade)
         self._wake_if_due(venue_now_ns)
+
+    def _latest_ns(self) -> int | None:
+        return self.candles.latest_ns(self._last_trade_ns)
 
     def take_tick(self, row: Any, now_ns: int) -> None:
         """Take a best bid and ask; told if it changed."""
@@ -127,7 +130,8 @@ class Line:
         tells. So what was missed is asked for again once the stream has told its first trade.
         """
         if self._held is None:
-            rows = trades_of(await self._trades(client, exchange), self.symbol, SourceStats())
+            told, latest_ns = await self._trades(client, exchange), self._latest_ns()
+            rows = trades_of(told, self.symbol, SourceStats(), latest_ns)
             newest_ns = max((trade.ts_event_ns for _, trade in rows), default=0)
             self._last_trade_ns = self._last_trade_ns or newest_ns
             return
@@ -182,9 +186,8 @@ class Line:
             if bars and self._builder.is_behind(bars[-1]):
                 return f"a newer candle of {self.symbol}"
         elif channel is Channel.TRADES:
-            found = list(
-                trades_of(await self._trades(client, exchange, 5), self.symbol, self._stats)
-            )
+            told, latest_ns = await self._trades(client, exchange, 5), self._latest_ns()
+            found = trades_of(told, self.symbol, self._stats, latest_ns)
             if any(trade.ts_event_ns > self._last_trade_ns for _, trade in found):
                 return f"a newer trade of {self.symbol}"
         else:

@@ -250,7 +250,7 @@ def _locked(fd: int) -> bool:
 
 def _pid_in(lock_fd: int) -> int | None:
     text = _lines_in(lock_fd)[0]
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _claim_in(lock_fd: int) -> str:

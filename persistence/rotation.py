@@ -79,6 +79,8 @@ class Rotation:
 
     def _pack(self, whole: Path) -> None:
         self._fence()
+        if not self._aside.is_file():  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "it is no plain file", str(self._aside))
         check_room(self.path.parent, self._reserve_bytes, self._aside.stat().st_size)
         try:
             with (

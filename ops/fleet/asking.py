@@ -269,6 +269,8 @@ def _complain(sentence: str) -> None:
 
 def _tail(path: Path, lines: int) -> str:
     """Give the last lines of a file, whose end alone is read, as a terminal may show them."""
+    if not path.is_file():  # a pipe would be waited for
+        return ""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -22,6 +22,48 @@ def november_ns(day: int) -> int:
     return int(datetime(2026, 11, day, tzinfo=UTC).timestamp()) * NS_PER_S
 
 
+NOW_NS = november_ns(20)
+A_YEAR_MS = 365 * DAY_NS // NS_PER_MS
+
+
+def minute(number: int, volume: int = 1) -> list[int]:
+    return [NOW_NS // NS_PER_MS + number * 60_000, 100, 110, 90, 105, volume]
+
+
+def a_line() -> tuple[FeedCandles, Line, SourceStats]:
+    """As after history that ends now."""
+    asked, stats = request(), SourceStats()
+    candles = FeedCandles(BTC, asked, LAZY, stats, NOW_NS, lambda: 0)
+    return candles, Line(candles, asked, stats, lambda: 0), stats
+
+
+def test_a_candle_a_year_ahead_is_no_reason_to_think_that_others_are_over() -> None:
+    candles, line, stats = a_line()
+    line.take_bars([minute(0)], NOW_NS)
+
+    line.take_bars([[minute(1)[0] + A_YEAR_MS, *minute(1)[1:]]], NOW_NS)
+    line.take_bars([minute(0, volume=2)], NOW_NS)
+
+    assert not candles.builder.is_due(NOW_NS)
+    assert stats.malformed == 1
+    assert "far ahead of its market" in stats.problems[-1]
+    line.take_bars([minute(1)], NOW_NS)
+    assert candles.builder.is_due(NOW_NS)
+
+
+def test_nor_is_a_trade() -> None:
+    candles, line, stats = a_line()
+    rows = [
+        {"id": str(number), "timestamp": minute(0)[0] + later_ms, "price": 100, "amount": 1}
+        for number, later_ms in enumerate((1_000, A_YEAR_MS, 2_000))
+    ]
+
+    line.take_trades(rows, NOW_NS)
+
+    assert not candles.builder.is_due(NOW_NS)
+    assert stats.malformed == 1
+
+
 @pytest.mark.parametrize("weekday", [19, 16], ids=["Thursday", "Monday"])
 def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
     weekday: int,

@@ -61,6 +61,13 @@ def test_a_living_holder_is_named_and_a_killed_one_is_taken_over(tmp_path: Path)
             assert run.taken_over_from == process.pid
 
 
+def test_a_number_of_another_alphabet_is_no_process(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text("\u00b2\n")
+
+    with RunDir(tmp_path) as run_dir:
+        assert run_dir.taken_over_from is None
+
+
 def test_who_left_in_order_is_not_taken_over(tmp_path: Path) -> None:
     with RunDir(tmp_path):
         pass

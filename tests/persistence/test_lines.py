@@ -229,6 +229,18 @@ def test_lines_are_kept_where_there_is_room_for_them_and_none_to_compress(
     assert not path.with_name("metrics.ndjson.rotating").exists()
 
 
+def test_a_pipe_where_a_file_was_set_aside_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(f"{path}.rotating")
+
+    lines = RotatingLines(path, 1_000, 2)
+    problem = lines.problem
+    lines.write(line(1))
+    lines.close()
+
+    assert "no plain file" in problem
+    assert content(path) == line(1)
+
+
 def test_a_problem_lasts_until_something_was_written(path: Path) -> None:
     path.symlink_to("/dev/full")
     lines = RotatingLines(path, FAR, 1)
