@@ -82,7 +82,6 @@ class FeedCandles:
         Raises:
             Exception: ccxt's, or `Unclear`: REST could not be asked.
         """
-        self._venue_now_ns = venue_now_ns
         await self._settle(client, venue_now_ns, is_patient=True)
         if self._last_bar is not None:
             self.builder.assume_told(self._last_bar)
@@ -194,6 +193,7 @@ class FeedCandles:
         return found
 
     async def _settle(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
+        self._venue_now_ns = venue_now_ns
         if self.builder.next_open_ns is None:
             return await self._begin(client, venue_now_ns)
         found = False
