@@ -23,6 +23,8 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PRIMARY_CODE = 0xFF
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _PUT_BACK = "it is damaged: put a copy back, `watchkeeper ledger restore FILE RUN_DIR --replace`"
+_NO_TEXT = "Could not decode to UTF-8"
+"""What Python says of a text in a column that is none."""
 _FULL = 2
 WAL_PAGES = 2_000
 """Log length (8 MB) at which a commit must checkpoint, costing that commit a few milliseconds.
@@ -150,7 +152,7 @@ def ledger_errors(path: Path) -> Iterator[None]:
         if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
             raise LedgerUnavailable(f"{path}: {error}: stop one of the two") from error
         raise LedgerConflict(f"{path} refused a row: {error}") from error
-    except (PeeweeException, sqlite3.Error) as error:
+    except (PeeweeException, sqlite3.Error, UnicodeDecodeError) as error:
         first = first_cause(error)
         if is_locked(first):
             raise LedgerLost(f"another process keeps the ledger {path} locked: {first}") from first
@@ -175,7 +177,12 @@ def is_locked(error: BaseException | None) -> bool:
 
 
 def is_damaged(error: BaseException | None) -> bool:
-    """Whether a file is no database, or not whole: no wait and no room will mend it."""
+    """Whether a file is no database, or not whole: no wait and no room will mend it.
+
+    So is one whose text is none: nobody of ours has written it.
+    """
+    if isinstance(error, UnicodeDecodeError) or _NO_TEXT in str(error):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & _PRIMARY_CODE in _DAMAGED
 

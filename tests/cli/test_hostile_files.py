@@ -4,7 +4,9 @@ import os
 import random
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,25 @@ def test_of_a_damaged_ledger_it_is_said_how_to_put_a_copy_back(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert "damaged: put a copy back, `watchkeeper ledger restore FILE RUN_DIR --replace`" in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "schema_migration SET name = CAST(x'ff41' AS TEXT) WHERE rowid = 1",
+        "orders SET state_reason = CAST(x'ff41' AS TEXT)",
+    ],
+)
+def test_so_it_is_where_a_text_of_it_is_none(
+    copied_run: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(copied_run / "ledger.db")) as ledger, ledger:
+        ledger.execute(f"UPDATE {change}")
+
+    assert cli.main(["orders", str(copied_run)]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "damaged: put a copy back" in line
 
 
 @pytest.mark.slow
