@@ -116,6 +116,13 @@ class Scene:
     def begin(self) -> None:
         self.runtime.start(self.root)
 
+    def begin_warm(self) -> None:
+        """Begin, and see as much as a warm-up shows."""
+        self.gate.set()
+        self.begin()
+        self.show(0, WARM_UP)
+        until(lambda: self.shown == WARM_UP)
+
     def show(self, first: int, stop: int) -> None:
         events = tuple(market([1 + place % 7 for place in range(stop)])[first:])
         batch = MarketBatch(feed=ActorPath("feed"), first_index=first, events=events)
@@ -156,10 +163,7 @@ def test_a_warm_up_that_takes_longer_than_one_event_may_is_no_hang(
     scenes: Callable[..., Scene],
 ) -> None:
     scene = scenes()
-    scene.gate.set()
-    scene.begin()
-    scene.show(0, WARM_UP)
-    until(lambda: scene.shown == WARM_UP)
+    scene.begin_warm()
 
     assert scene.address.tell(MarketRules(instrument=plain_instrument(BTC)))
     until(lambda: scene.shown == 2 * WARM_UP)
@@ -173,10 +177,7 @@ def test_one_that_fails_comes_back_however_long_its_warm_up_takes(
 ) -> None:
     """It takes 1.6 s, and a start has one."""
     scene = scenes()
-    scene.gate.set()
-    scene.begin()
-    scene.show(0, WARM_UP)
-    until(lambda: scene.shown == WARM_UP)
+    scene.begin_warm()
     scene.raises_at = WARM_UP + 1
 
     scene.show(WARM_UP, WARM_UP + 1)  # brings it down, and is the sender's to send again
@@ -194,10 +195,7 @@ def test_a_stop_does_not_wait_for_a_warm_up_that_serves_nothing_any_more(
 ) -> None:
     """Nothing waits for it; a stop has half a second, and the warm-up takes 1.6."""
     scene = scenes(leaves_events=leaves_events, shutdown_ms=500)
-    scene.gate.set()
-    scene.begin()
-    scene.show(0, WARM_UP)
-    until(lambda: scene.shown == WARM_UP)
+    scene.begin_warm()
     scene.raises_at = WARM_UP + 1
     scene.show(WARM_UP, WARM_UP + 1)
     until(lambda: scene.shown > WARM_UP + 3)

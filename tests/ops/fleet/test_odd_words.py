@@ -14,7 +14,8 @@ from ops.fleet.asking import logs, ps
 from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec
 from ops.fleet.orchestrator import STATE
-from ops.run_files import LOCK, LOG, STATUS
+from ops.metric_lines import lines_about
+from ops.run_files import LOCK, LOG, METRICS, STATUS
 from ops.run_state import read_object, read_regular
 from persistence.fleet import FleetStore, Kept
 from tests.ops.fleet.fleets import Said, fleet_file, json_of, open_fleet, running
@@ -26,6 +27,24 @@ def test_a_pipe_in_the_place_of_a_file_makes_nobody_wait(tmp_path: Path, name: s
     os.mkfifo(tmp_path / name)
     assert read_object(tmp_path / STATUS) == {}
     assert holder(tmp_path / LOCK) is None
+
+
+def test_nor_does_it_where_its_last_lines_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = fleet_file(tmp_path, "one")
+    (tmp_path / "runs" / "one").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(tmp_path / "runs" / "one" / START_OUTPUT)
+
+    assert logs(path, "one", 10) == 0
+
+    assert "one has written nothing yet" in capsys.readouterr().err
+
+
+def test_a_metric_line_that_is_nested_without_end_is_none(tmp_path: Path) -> None:
+    (tmp_path / METRICS).write_text('{"message": "wk-1"}\n' + "[" * 200_000 + '"wk-1"\n')
+
+    assert lines_about(tmp_path, "wk-1") == [{"message": "wk-1"}]
 
 
 def test_a_last_word_without_end_is_none(tmp_path: Path) -> None:
