@@ -15,7 +15,8 @@ from typing import Any
 
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
-from exchanges.nats_dial import dial, heeding, let_go, problem_of
+from exchanges.nats_dial import dial, heeding, problem_of
+from exchanges.nats_ending import let_go
 from exchanges.nats_reading import HEARTBEAT_S, BusLost, NotThere, Reading
 from messages.ids import NS_PER_S
 

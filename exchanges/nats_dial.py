@@ -8,18 +8,19 @@ alone would let the server decide, and show the login to whoever stands between.
 import asyncio
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
+from exchanges.nats_ending import let_go, that_ends
 from exchanges.nats_reading import BusLost, NotLetIn, NotThere
 from exchanges.outcomes import cut
 from messages.errors import VenueRefused
 from messages.extras import how_to_install
 
-_GOODBYE_S, _NEVER_MET_S = 2.0, 0.2
-"""How long an end is waited for; and that of a connection that never was one."""
+_NEVER_MET_S = 0.2
+"""How long the end of a connection is waited for that never was one."""
 _NO_TLS = "it speaks no TLS: ask for nats://, or give the server a certificate"
 
 
@@ -56,7 +57,7 @@ async def dial(
         heard.append(error)
         await on_error(error)
 
-    kind, login = import_nats().Client, _login(address)
+    kind, login = that_ends(import_nats().Client), _login(address)
     client = _encrypted(kind)() if address.is_encrypted else kind()
     try:
         async with asyncio.timeout(limit_s):
@@ -164,32 +165,6 @@ def _encrypted(kind: Any) -> Any:
             await super()._process_info(info, **more)
 
     return Encrypted
-
-
-async def let_go(client: Any, limit_s: float = _GOODBYE_S) -> None:
-    """Close a connection, whatever state it is in."""
-    try:
-        await _within(limit_s, client.close())
-    finally:
-        # A client that is ending itself, in a task that nobody waits for, lets a second `close`
-        # return at once; and when its loop ends first, its socket is never closed.
-        transport = client._transport
-        if transport is not None:
-            transport.close()
-            await _within(limit_s, transport.wait_closed())
-
-
-async def _within(limit_s: float, closing: Coroutine[Any, Any, object]) -> None:
-    """Wait for an end that may never be told: that of a connection whose TLS has failed.
-
-    It may also be told as a cancellation, which is none of ours.
-    """
-    task = asyncio.ensure_future(closing)
-    try:
-        await asyncio.wait({task}, timeout=limit_s)
-    finally:
-        if not task.cancel() and not task.cancelled():
-            task.exception()  # so that nobody is told that it was never looked at
 
 
 def problem_of(error: BaseException) -> str:

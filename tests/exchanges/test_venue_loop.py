@@ -255,3 +255,26 @@ def test_what_a_spawned_coroutine_raises_is_told() -> None:
     loop.close(LIMIT_S)
 
     assert any("ZeroDivisionError" in one for one in told)
+
+
+def test_closing_cancels_also_what_an_ending_task_begins(loop: VenueLoop) -> None:
+    ended: list[str] = []
+
+    async def begun() -> None:
+        try:
+            await never()
+        finally:
+            ended.append("begun")
+
+    async def ending(begins: list[asyncio.Future[None]]) -> None:
+        try:
+            await never()
+        finally:
+            begins.append(asyncio.ensure_future(begun()))
+            await asyncio.sleep(0)
+
+    loop.submit(ending([]))
+    loop.submit(asyncio.sleep(0)).result(LIMIT_S)
+
+    assert loop.close(LIMIT_S)
+    assert ended == ["begun"]
