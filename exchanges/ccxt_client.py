@@ -17,6 +17,7 @@ from exchanges.ccxt_additions import Additions
 from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_packages import without_exchanges
 from exchanges.ccxt_settings import CcxtSettings, refuse_unsafe
+from exchanges.ccxt_shapes import refuse_misshapen
 from exchanges.rate_budget import RateBudget
 from messages.errors import VenueRefused
 from messages.extras import how_to_install
@@ -29,7 +30,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
 
     Raises:
         VenueRefused: ccxt is not installed, does not know the exchange, or was given a setting
-            with which it would send an order by itself or believe anybody.
+            that it cannot use, or with which it would send an order by itself or believe anybody.
     """
     pro = import_ccxt(settings.exchange)
     kind = getattr(pro, settings.exchange, None)
@@ -38,8 +39,9 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         hint = f"did you mean {near[0]!r}? Correct" if near else "correct"
         text = f"ccxt has no exchange {settings.exchange!r}: {hint} --exchange, or venue.exchange"
         raise VenueRefused(f"{text} where a file says it")
+    refuse_misshapen(settings.config, kind)
     refuse_unsafe(settings.config)
-    client = _with_additions(kind)(constructor_config(settings, capability))
+    client = _made(kind, constructor_config(settings, capability))
     client.budget = budget
     client.hidden = tuple(filter(None, (settings.api_key, settings.secret, settings.password)))
     # It asks for more rights than trading needs; currencies follow from the markets.
@@ -47,6 +49,14 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     if "urls" in settings.config:
         _judge_as_if_at_home(client)
     return client
+
+
+def _made(kind: Any, config: dict[str, Any]) -> Any:
+    try:
+        return _with_additions(kind)(config)
+    except Exception as error:  # ccxt looks at nothing that it is given
+        text = f"ccxt cannot be made with what [venue.ccxt] gives it ({type(error).__name__})"
+        raise VenueRefused(f"{text}: correct it, or remove it") from error
 
 
 def check_decoder(exchange: str) -> None:

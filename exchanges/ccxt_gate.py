@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _AUTHENTICATION = frozenset({"AuthenticationError", "PermissionDenied", "AccountNotEnabled"})
 _DISTRUST = frozenset({"ClientConnectorCertificateError", "SSLCertVerificationError"})
+_OF_A_PROGRAM = (AttributeError, LookupError, TypeError)
+"""What ccxt stumbles over by itself, before an answer or in one."""
 _AUTHENTICATION_CODES = frozenset({"-2014", "-2015", "-1022"})
 
 
@@ -214,6 +216,11 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
         text = (
             f"the certificate that answers for {name} is not trusted: if a proxy opens connections"
             " on this network, name the file of its certificate as cafile in [venue.ccxt]"
+        )
+    elif isinstance(error, _OF_A_PROGRAM):
+        text = (
+            f"ccxt could not ask {name} to {what} ({evidence.error}): correct what [venue.ccxt]"
+            " gives it, or take another version of ccxt"
         )
     elif evidence.http_status is None:
         text = f"{name} cannot be reached ({evidence.error}): check the network, the proxy and urls"

@@ -215,7 +215,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         db = sqlite3.connect(uri, uri=True, isolation_level=None)
         yield db
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or no values
         raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
     finally:
         if db is not None:

@@ -8,6 +8,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,17 @@ def _last_word(path: Path) -> Snapshot | None:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
             return None  # on a pipe one would wait for ever
-        last = json.loads(path.read_bytes())
+        last = json.loads(path.read_bytes(), parse_constant=_finite, parse_float=_finite)
     except (OSError, ValueError, RecursionError):
         return None
     return last if isinstance(last, dict) else None
+
+
+def _finite(number: str) -> float:
+    """Give a number that can be told again: of JSON, Infinity and 1e999 are none."""
+    if not isfinite(value := float(number)):
+        raise ValueError(number)
+    return value
 
 
 def _nothing_left(run_dir: Path) -> str:

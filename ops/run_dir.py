@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -237,7 +238,11 @@ def _is_text(path: Path) -> bool:
 
 
 def _opened(lock: Path) -> int:
-    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock_fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if not stat.S_ISREG(os.fstat(lock_fd).st_mode):
+        os.close(lock_fd)
+        raise ConfigError([f"{lock} is no file, and can keep nobody out: remove it"])
+    return lock_fd
 
 
 def _locked(fd: int) -> bool:

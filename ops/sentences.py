@@ -9,7 +9,23 @@ _OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
 
 def sentences_of(error: Exception) -> list[str]:
-    """Say what the user can do something about; nothing for a bug, which keeps its traceback."""
+    """Say what the user can do something about; nothing for a bug, which keeps its traceback.
+
+    A sentence quotes names that others have chosen: there is nothing in it that a terminal obeys.
+    """
+    return [_readable(sentence) for sentence in _said(error)]
+
+
+def _readable(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    """Give what stands for one in a source: a backslash, and its number."""
+    return character.encode("unicode_escape").decode()
+
+
+def _said(error: Exception) -> list[str]:
     if isinstance(error, ConfigError):
         return error.problems
     if isinstance(error, WatchkeeperError):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from messages.errors import WatchkeeperError
@@ -21,12 +22,15 @@ class FleetLock:
     """Held from the making to `close`.
 
     Raises:
-        FleetBusy: another orchestrator holds it.
+        FleetBusy: another orchestrator holds it, or nobody can.
     """
 
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / FLEET_LOCK
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise FleetBusy(f"{self._path} is no file, and can keep nobody out: remove it")
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

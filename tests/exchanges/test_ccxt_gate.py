@@ -307,3 +307,39 @@ def test_the_gate_asks_only_what_trading_needs(script: Script) -> None:
         "time",
         "account",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"options": []}, "options is a list: give a table, or remove it"),
+        ({"rateLimit": float("nan")}, "rateLimit is nan: give a number of milliseconds above 0"),
+        ({"rateLimit": True}, "rateLimit is true: give a number"),
+        ({"headers": "Authorization: topsecret"}, "headers is a text: give a table"),
+        ({"headers": {"X-Count": 1}}, "headers.X-Count is 1: give a text"),
+        ({"httpsProxy": 5}, "httpsProxy is 5: give a text"),
+        ({"markets": [1]}, "markets is no setting, but a part of ccxt that it would replace"),
+        ({"close": 1}, "close is no setting, but a part of ccxt"),
+        ({"fetchMarkets": "x"}, "fetchMarkets is no setting, but a part of ccxt"),
+        ({"httpsproxy": "http://x"}, "httpsproxy is not known to ccxt: did you mean httpsProxy?"),
+    ],
+)
+def test_a_setting_that_ccxt_cannot_use_is_named_before_anything_is_asked(
+    config: dict[str, Any], sentence: str, script: Script
+) -> None:
+    told = refusal(local_config(script.port) | config)
+
+    assert told.startswith(f"[venue.ccxt] {sentence}")
+    assert "topsecret" not in told
+    assert script.asked == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [{"urls": {"test": 5}}, {"fees": {"trading": [1]}}])
+def test_of_one_that_it_stumbles_over_deeper_down_no_network_is_blamed(
+    config: dict[str, Any], script: Script
+) -> None:
+    told = refusal(local_config(script.port) | config)
+
+    assert "[venue.ccxt] gives it" in told

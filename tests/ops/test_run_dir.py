@@ -68,6 +68,13 @@ def test_a_number_of_another_alphabet_is_no_process(tmp_path: Path) -> None:
         assert run_dir.taken_over_from is None
 
 
+def test_a_pipe_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.lock")
+
+    with pytest.raises(ConfigError, match=r"run\.lock is no file, and can keep nobody out: remove"):
+        RunDir(tmp_path).open()
+
+
 def test_who_left_in_order_is_not_taken_over(tmp_path: Path) -> None:
     with RunDir(tmp_path):
         pass

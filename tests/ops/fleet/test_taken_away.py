@@ -72,6 +72,15 @@ def test_two_fleet_files_with_one_directory_are_one_fleet(tmp_path: Path) -> Non
         Orchestrator(load_fleet(other), Said()).open()
 
 
+def test_a_pipe_in_the_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    path = fleet_file(tmp_path, "one")
+    load_fleet(path).run_dir.mkdir(parents=True)
+    os.mkfifo(load_fleet(path).run_dir / "fleet.lock")
+
+    with pytest.raises(FleetBusy, match=r"fleet\.lock is no file, and can keep nobody out"):
+        Orchestrator(load_fleet(path), Said()).open()
+
+
 def test_without_room_for_its_state_it_goes_on_and_writes_it_down_when_there_is_some(
     tmp_path: Path,
 ) -> None:
