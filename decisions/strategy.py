@@ -6,7 +6,6 @@ once more, to its successor: the decision's key makes that safe, and a fault tha
 event's own then costs no decision. If it brings that one down too, it is passed over.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from decisions.managed_orders import ManagedOrders
 from decisions.strategy_like import StrategyLike, WideStrategy
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_object import file_of, held_by, own_line, state_of
+from decisions.strategy_recovery import WarmUp
 from decisions.strategy_told import StrategyTold
 from decisions.strategy_warmup import memory_of, warmup_candles
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
@@ -68,9 +68,6 @@ class StrategyRun:
         instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
     ) -> None:
         self.memory = memory
-        self._warmed_by = 0
-        self._is_cut = False
-        """Whether the last warm-up was left before its end."""
         self.account = account
         self.strategy_id = strategy_id
         self.symbol = symbol
@@ -79,9 +76,10 @@ class StrategyRun:
         """Why the last snapshot could not be taken or restored; the shell tells it."""
         self._identity = (account, strategy_id, self.symbols, instrument_of)
         self._build = build
+        self._warming = WarmUp(memory, self._make, self._show, self._has_problem)
         self._make()
 
-    def _make(self) -> None:
+    def _make(self) -> WideRun | None:
         self._strategy = strategy = self._build()
         if getattr(strategy, "manages_orders", False) and self.memory.managed is None:
             self.memory.managed = ManagedOrders()
@@ -116,6 +114,7 @@ class StrategyRun:
             strategy.positions = MappingProxyType(self._positions)
         if managed is not None:
             strategy.open_orders = MappingProxyType(managed.open)  # type: ignore[attr-defined]  # it says so
+        return self._wide
 
     def _has_problem(self, error: Exception) -> None:
         self.problem = error
@@ -127,46 +126,7 @@ class StrategyRun:
         one that the warm-up before this one hung on. False where it `is_over` before: then it
         may be told of orders, and shown no event before a whole warm-up.
         """
-        self._is_cut = False
-        if not self._restored(is_over):
-            self._show_before(is_over)
-        return not self._is_cut
-
-    def _show_before(self, is_over: Callable[[], bool]) -> None:
-        events, hung_on = self.memory.recent, self.memory.warming_on
-        for place, event in enumerate(events):
-            if event is hung_on:
-                del events[place]
-                break
-        while True:
-            self._make()
-            poison = self._first_refused(events, is_over)
-            if poison is None:
-                break
-            del events[poison]
-        if self._wide is not None:
-            self._wide.begin()
-
-    def _restored(self, is_over: Callable[[], bool]) -> bool:
-        """Go back to the snapshot, where there is one and it is not what the fault is in."""
-        memory = self.memory
-        wide = memory.wide
-        if wide is None or wide.snapshot is None:
-            return False
-        tried = memory.tries if memory.trying == memory.next_index else 0
-        if not wide.restoring and tried < MOST_TRIES:
-            wide.restoring = True
-            try:
-                self._make()
-                assert self._wide is not None, "a snapshot is kept of no other"
-                self._is_cut = not self._wide.restore(self._count_shown, is_over)
-            except Exception as error:  # noqa: BLE001 - a user's code; warm-up does without
-                self.problem = error
-            else:
-                wide.restoring = False
-                return True
-        wide.restoring, wide.snapshot, wide.since = False, None, []
-        return False
+        return self._warming.run(is_over)
 
     def take(self, event: MarketEvent, created_ns: TimestampNs) -> Sequence[Intent]:
         """Show the next event of the feed and give what the strategy decides on it.
@@ -273,7 +233,7 @@ class StrategyRun:
         A position changes by it only where the strategy manages its orders.
         """
         self._told.update(update)
-        if self._wide is not None and not self._is_cut:
+        if self._wide is not None and not self._warming.is_cut:
             self._wide.keep_snapshot()
 
     def stop_acted(self, acted: StopActed) -> None:
@@ -283,7 +243,7 @@ class StrategyRun:
     @property
     def place(self) -> int:
         """What rises with each event that it is shown, in a warm-up too; any thread."""
-        return self.memory.next_index + self._warmed_by
+        return self.memory.next_index + self._warming.shown
 
     @property
     def deciding_at(self) -> int:
@@ -311,23 +271,6 @@ class StrategyRun:
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
         return state_of(self._strategy, clean)
-
-    def _count_shown(self) -> None:
-        self._warmed_by += 1
-
-    def _first_refused(self, events: deque[MarketEvent], is_over: Callable[[], bool]) -> int | None:
-        for place, event in enumerate(events):
-            if is_over():
-                self._is_cut = True
-                break
-            self.memory.warming_on = event
-            self._warmed_by += 1
-            try:
-                self._show(event)
-            except BaseException:  # noqa: BLE001 - even an exit: warm-up must not fail of it twice
-                return place
-        self.memory.warming_on = None
-        return None
 
     def _decide(self, event: MarketEvent) -> Any:
         memory = self.memory
