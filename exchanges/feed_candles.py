@@ -4,7 +4,7 @@ REST is asked for the history, for what an interruption has left out, and for ea
 over; what the stream has told of it is compared, and stands in where REST has nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ _WINDOWS_MAX = 20
 
 LEAP_NS = 86_400 * NS_PER_S
 """What is further ahead of its market, and of the exchange's clock, is no news of either."""
+_TOO_FEW = 2
+"""Of so many rows nobody knows which is the odd one."""
 
 Now = Callable[[], int]
 """The venue's clock, in ns."""
@@ -71,8 +73,21 @@ class FeedCandles:
         A market may be ahead of the exchange's clock: a local one that is run faster is.
         """
         newest_ns = max(self.builder.newest_ns, self.builder.next_open_ns or -1, heard_ns)
-        if newest_ns <= 0:
+        return self._leap_from(newest_ns) if newest_ns > 0 else None
+
+    def _latest_in(self, rows: Sequence[Sequence[Any]]) -> int | None:
+        """Give the same where nothing is known: by where most rows of an answer stand, if any do.
+
+        From the one in the middle no row is further than all of them would reach without a gap,
+        unless there are gaps; and then the newest is not later than the exchange's clock.
+        """
+        opens_ns = sorted(bar.open_ns for bar in bars_of(rows, SourceStats()))
+        if len(opens_ns) <= _TOO_FEW:
             return None
+        reach_ns = len(opens_ns) * self._request.timeframe_ns
+        return self._leap_from(opens_ns[len(opens_ns) // 2] + reach_ns)
+
+    def _leap_from(self, newest_ns: int) -> int:
         leap_ns = max(LEAP_NS, 2 * self._request.timeframe_ns)
         return max(newest_ns, self._venue_now_ns()) + leap_ns
 
@@ -139,7 +154,8 @@ class FeedCandles:
         since_ms = None if since_ns is None else since_ns // NS_PER_MS
         timeframe = self._request.timeframe
         rows = await asked(client.fetch_ohlcv(self.symbol, timeframe, since_ms, limit))
-        bars = sorted(bars_of(rows, self._stats, self.latest_ns()), key=lambda bar: bar.open_ns)
+        latest_ns = self.latest_ns() or self._latest_in(rows)
+        bars = sorted(bars_of(rows, self._stats, latest_ns), key=lambda bar: bar.open_ns)
         known = self._last_bar
         if bars and (known is None or bars[-1].open_ns >= known.open_ns):
             self._last_bar = bars[-1]

@@ -1,5 +1,6 @@
 """One symbol of a live feed, without a connection: what is made of the trades that it takes."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -49,6 +50,48 @@ def test_a_candle_a_year_ahead_is_no_reason_to_think_that_others_are_over() -> N
     assert "far ahead of its market" in stats.problems[-1]
     line.take_bars([minute(1)], NOW_NS)
     assert candles.builder.is_due(NOW_NS)
+
+
+class Answering:
+    """A client whose every answer is one and the same."""
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        self.rows = rows
+
+    async def fetch_ohlcv(self, *_: object) -> list[list[int]]:
+        return self.rows
+
+
+@pytest.mark.parametrize("length", [3, 10, 500])
+@pytest.mark.parametrize("odd", [0, -1])
+def test_of_a_first_answer_what_is_a_year_ahead_of_most_is_not_believed(
+    length: int, odd: int
+) -> None:
+    rows = [minute(number - length) for number in range(length)]
+    rows[odd][0] += A_YEAR_MS
+    stats = SourceStats()
+    candles = FeedCandles(BTC, request(), LAZY, stats, None, lambda: 0)
+
+    bars = asyncio.run(candles.bars(Answering(rows), None, length))
+
+    assert len(bars) == length - 1
+    assert stats.malformed == 1
+
+
+def test_a_first_answer_with_a_gap_of_years_is_believed_as_far_as_the_exchanges_clock() -> None:
+    rows = [minute(number - 10) for number in range(10)]
+    for row in rows[:8]:
+        row[0] -= 3 * A_YEAR_MS
+    stats = SourceStats()
+    candles = FeedCandles(BTC, request(), LAZY, stats, None, lambda: 0)
+
+    async def begin() -> None:
+        await candles.backfill(Answering(rows), lambda: NOW_NS)
+
+    asyncio.run(begin())
+
+    assert stats.malformed == 0
+    assert candles.builder.next_open_ns == minute(-1)[0] * NS_PER_MS  # not over for the grace
 
 
 def test_nor_is_a_trade() -> None:
