@@ -12,7 +12,9 @@ from exchanges.outcomes import LOCAL_ERRORS, REFUSALS, THROTTLES, UNSURE_CODES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "venues.md").read_text(encoding="utf-8")
-SPEAKERS = ("capabilities", "ccxt_client", "ccxt_gate", "ccxt_right", "ccxt_settings")
+SPEAKERS = (
+    "capabilities", "ccxt_client", "ccxt_gate", "ccxt_right", "ccxt_settings", "ccxt_shapes",
+)  # fmt: skip
 
 
 def rows(heading: str) -> list[list[str]]:
