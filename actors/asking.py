@@ -15,7 +15,7 @@ from actors.order_records import new_order
 from decisions.doubled import is_another
 from decisions.executor import difference, settle
 from decisions.risk import RiskState
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import TimerFired
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone
@@ -52,7 +52,7 @@ class Asking:
         risk: RiskState,
         record: Callable[[Sequence[Move]], None],
         on_absent: Callable[[LedgerEntry], None],
-        on_difference: Callable[[str], None],
+        on_difference: Callable[[str, OrderKey], None],
         on_final: Callable[[LookupDone], None],
     ) -> None:
         self._ctx, self._gateway, self._risk = ctx, gateway, risk
@@ -153,7 +153,7 @@ class Asking:
         if entry.state is OrderState.NOT_SENT:
             self._on_absent(entry)
         elif problem := difference(entry.order_key, entry, report):
-            self._on_difference(problem)
+            self._on_difference(problem, entry.order_key)
 
     def _absence(self, entry: LedgerEntry, to: OrderState) -> Step:
         return Step(

@@ -305,15 +305,15 @@ class ExecutorActor(Actor):
         verdicts = self._exits.taken(self._judge.judge(orders)) if orders else []
         claims = [claim_of(v, self._gateway.name_of) for v in verdicts if isinstance(v, _WRITTEN)]
         self._replacements.recording(claims)
-        stops_before = bool(self._stops.book.stops)
+        may_be_over = bool(self._stops.book.stops or self._desk.difference)
         self._desk.commit(moves, claims)
         self._exits.keep()
         self._desk.orders.ended(reports)
         self._replacements.judged([one.intent for one in claims if one.intent.replaces is not None])
         if moves:
             self.ctx.progress()
-            if stops_before:
-                self._health.show()  # an exit may have failed, or done what one before it did not
+            if may_be_over:  # an exit may have failed, or done what one before it did not
+                self._health.show()
         if reports and self._operator.halted:
             self._operator.reported(reports)
         for verdict in verdicts:

@@ -69,7 +69,7 @@ class HaltAtVenue:
         for name, entry in self._ledger.called(unknown).items() if unknown else ():
             known[name] = entry.order_key
             if difference := contradiction(entry.order_key, entry, by_name[name]):
-                self._desk.differs(difference)
+                self._desk.differs(difference, entry.order_key)
         foreign = tuple(
             f"{report.symbol} {report.venue_order_id or report.client_order_id}"
             for report in reports

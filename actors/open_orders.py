@@ -166,12 +166,29 @@ class OpenOrders:
         for to in steps:
             moves.append(self.ahead(entry, step_from(entry, to, report, at_ns)))
             entry = moves[-1].after
-        if not steps and report.fills and self._lacks(entry):
-            known = self._fills.get(entry.order_key, {})
-            fresh = tuple(fill for fill in report.fills if fill.trade_id not in known)
-            if fresh:
-                moves.append(self.ahead(entry, fills_step(entry, fresh, report, at_ns)))
+        if not steps and (fresh := self._owed(entry, report.fills)):
+            moves.append(self.ahead(entry, fills_step(entry, fresh, report, at_ns)))
         return moves
+
+    def _owed(self, entry: LedgerEntry, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Give the executions that are not known yet, of an ended order those that its end counts.
+
+        What the venue filled after the end that it told is no position here: see `late_fills`.
+        """
+        if not fills or not self._lacks(entry):
+            return ()
+        known = self._fills.get(entry.order_key, {})
+        fresh = tuple(fill for fill in fills if fill.trade_id not in known)
+        if entry.state not in FINAL_STATES:
+            return fresh
+        room = EXACT.subtract(entry.filled_quantity, reduce(EXACT.add, known.values(), NOTHING))
+        counted = []
+        for fill in sorted(fresh, key=lambda one: one.ts_event_ns):
+            room = EXACT.subtract(room, fill.quantity)
+            if room < NOTHING:
+                break
+            counted.append(fill)
+        return tuple(counted)
 
     def ahead(self, entry: LedgerEntry, step: Step) -> Move:
         """Count on a step that is about to be committed."""

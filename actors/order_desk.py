@@ -103,8 +103,7 @@ class OrderDesk:
         self._recall_unwanted()
         self.telling: set[OrderKey] = set()
         """Orders of which a step is being made durable, until it is told."""
-        self.difference = ""
-        """What venue and ledger do not agree on, for a person; the last such thing."""
+        self._differing: dict[OrderKey | None, str] = {}
         self.tidying = Tidying(ctx, ledger, self.books.keep_marks)
         self.books.recover()
 
@@ -212,6 +211,8 @@ class OrderDesk:
         """Follow one order that took a step, and do what its new state asks for."""
         self._follow(entry)
         is_late = move.is_late
+        if self._differing and not is_late:
+            self._differing.pop(entry.order_key, None)
         self._on_moved(entry, move.fills, is_late)
         if is_late:
             return
@@ -283,11 +284,19 @@ class OrderDesk:
             self.doubled.saw(entry, answer.report)
             self.late.saw(entry, answer.report)
 
-    def differs(self, problem: str) -> None:
-        """Do nothing about it and ask nobody again: a person must look."""
-        if problem == self.difference:
+    @property
+    def difference(self) -> str:
+        """What venue and ledger do not agree on, for a person; the last such thing."""
+        return next(reversed(self._differing.values()), "")
+
+    def differs(self, problem: str, of: OrderKey | None = None) -> None:
+        """Do nothing about it and ask nobody again: a person must look.
+
+        Until the order that it is of, if it is of one, takes a step: an answer may have been old.
+        """
+        if problem == self._differing.get(of):
             return
-        self.difference = problem
+        self._differing[of] = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
 
     def keep(self, notes: Mapping[str, str]) -> None:

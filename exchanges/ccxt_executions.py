@@ -52,14 +52,14 @@ class OrderExecutions:
             )
         # Of all symbols, nothing is cut off after the exchange has cut its page off.
         asked = (str(symbol), length) if row.trades_by_symbol else (None, None)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for _ in range(_PAGES_MAX):
             page = await self._questions.ask_list(
                 f"list trades of {symbol}",
                 partial(self._client.fetch_my_trades, asked[0], since_ms, asked[1]),
             )
             before = len(found)
-            found.update((str(trade.get("id")), trade) for trade in page)
+            found.update((_execution_of(trade), trade) for trade in page)
             if len(page) < length:
                 return [one for one in found.values() if one.get("symbol") == symbol]
             if len(found) == before or not row.trades_oldest_first:

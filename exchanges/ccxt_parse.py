@@ -20,13 +20,15 @@ from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, 
 Raw = Mapping[str, Any]
 
 
-_OPEN = frozenset({"open", "canceling"})
+_OPEN = frozenset({"open", "canceling", "PENDING_NEW"})
+"""The last is Binance's, of a leg that waits for another order; ccxt has no word for it."""
 _ENDED = {
     "canceled": OrderState.CANCELED,
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-_FILLED_IN_ALL = ("accBaseVolume", "cum_qty")
+_FILLED_WORDS = frozenset({"filled", "full_fill"})
+_STATUS_NAMES = ("status", "X", "state", "ordStatus", "orderStatus", "order_status")
 _IN_MATCH = "EXPIRED_IN_MATCH"
 """Binance's own word, for which ccxt says no more than that the order has expired."""
 _MET_OUR_OWN = "self-trade prevention: it would have traded with another order of this account"
@@ -46,11 +48,14 @@ def state_of(order: Raw) -> OrderState:
     if status in _OPEN:
         return OrderState.PARTIALLY_FILLED if filled > NOTHING else OrderState.ACCEPTED
     if status == "closed":
+        if not filled and (not amount or _is_called_filled(order)):
+            raise Unclear("order status 'closed', and what of it is filled is not told")
         return OrderState.FILLED if amount is None or filled >= amount else OrderState.CANCELED
     if status == "canceled" and _is_active(order):
         return OrderState.PARTIALLY_FILLED if filled > NOTHING else OrderState.ACCEPTED
     if status in _ENDED:
-        return _ENDED[status]
+        was_taken = status == "rejected" and filled > NOTHING  # before its rest was given up
+        return OrderState.CANCELED if was_taken else _ENDED[status]
     if status and _has_ended(order):
         return OrderState.CANCELED
     raise Unclear(f"order status {status!r}")
@@ -87,20 +92,27 @@ def _has_ended(order: Raw) -> bool:
     return own.get("status") in ("canceled", "cancelled") or own.get("event") == "finish"
 
 
+def _is_called_filled(order: Raw) -> bool:
+    """Whether the exchange's own word is that all of it is filled; in streams under other names."""
+    own = _own(order)
+    return any(str(own.get(name)).lower() in _FILLED_WORDS for name in _STATUS_NAMES)
+
+
 def filled_of(order: Raw) -> Decimal:
     """Give how much of an order is filled, all in all.
 
     Of two streams ccxt does not say it: Bitget's tells the last fill beside it, Kraken's is passed
-    over, but for an order that is filled entirely.
+    over, but for an order that is filled entirely; there an earlier event's may stand in its place.
 
     Raises:
         Unclear: it is not a number.
     """
-    own = _own(order)
-    for name in _FILLED_IN_ALL:
-        if own.get(name) not in (None, ""):
-            return number(str(own[name])) or NOTHING
-    return number(order.get("filled")) or NOTHING
+    own, filled = _own(order), number(order.get("filled")) or NOTHING
+    if own.get("accBaseVolume") not in (None, ""):
+        return number(str(own["accBaseVolume"])) or NOTHING
+    if own.get("cum_qty") not in (None, ""):
+        return max(number(str(own["cum_qty"])) or NOTHING, filled)
+    return filled
 
 
 def name_of(order: Raw) -> str:
@@ -148,6 +160,18 @@ def report_of(
     )
 
 
+def listed_as_open(order: Raw, reason: str = "") -> OrderReport:
+    """Make a report of an order that a list of open ones shows: it is open, by whatever word.
+
+    Raises:
+        Unclear: as `report_of`, but for the status.
+    """
+    try:
+        return report_of(order, evidence="open_orders", reason=reason)
+    except Unclear:
+        return report_of({**order, "status": "open"}, evidence="open_orders", reason=reason)
+
+
 def _why_ended(order: Raw) -> str:
     """Say why the venue itself ended an order, where it tells; in streams under a short name."""
     own = _own(order)
@@ -160,11 +184,11 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
     `otherwise_ms`: when it happened, where it does not tell that itself.
 
     Raises:
-        Unclear: no trade id, price or quantity.
+        Unclear: no trade id, or no price or quantity above 0.
     """
     price, quantity = number(trade.get("price")), number(trade.get("amount"))
     trade_id = name_in(trade, "id")
-    if not trade_id or price is None or quantity is None:
+    if not trade_id or not price or not quantity or min(price, quantity) < NOTHING:
         raise Unclear("a trade without id, price or quantity")
     fee, fee_currency = fee_of(trade)
     maker = trade.get("takerOrMaker") == "maker"

@@ -18,7 +18,7 @@ from exchanges.backoff import backoff_ms
 from exchanges.capabilities import Capability, Stream
 from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_numbers import Unclear
-from exchanges.ccxt_parse import report_of, trade_of
+from exchanges.ccxt_parse import listed_as_open, report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
 from exchanges.rest_answers import RestAnswers
@@ -225,7 +225,10 @@ class PrivateStream:
 
     async def _see_open(self, symbol: Symbol, found: dict[OrderName, OrderReport]) -> None:
         for order in await self._open_orders(symbol):
-            report = report_of(order, evidence="open_orders")
+            try:
+                report = listed_as_open(order)
+            except Unclear:
+                continue  # one of ours is asked for by itself, as one that no list shows
             if report.filled_quantity:
                 name = ClientOrderId(report.client_order_id)
                 report = await self._lookup.report(Found(order), name, symbol)

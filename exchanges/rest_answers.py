@@ -23,7 +23,8 @@ class RestAnswers:
         """Take in an answer, and give it on."""
         if report.venue_order_id is not None:
             name = (report.symbol, report.venue_order_id)
-            self._names[name] = report.client_order_id
+            if report.client_order_id:  # a list may not tell it
+                self._names[name] = report.client_order_id
             if len(self._names) > NAMES_MAX:
                 del self._names[next(iter(self._names))]
             if report.state in FINAL_STATES:

@@ -1,15 +1,19 @@
 """What a venue says of an order after its end: it moves nothing, and a person is told."""
 
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from decisions.risk import RiskLimits
-from messages.orders import LookupDone
+from messages.ids import TimestampNs
+from messages.orders import Fill, LookupDone
 from messages.values import OrderState as S
 from messages.values import Side
-from tests.actors.order_path import Asked, key_of
+from persistence.ledger import SqliteLedger
+from tests.actors.order_path import Asked, fill, key_of
 from tests.actors.stopped_path import AGE_NS, Stopped
 
 
@@ -53,6 +57,29 @@ def test_an_end_and_more_than_that_in_one_commit_is_told_too(desk: Stopped) -> N
 
     assert desk.order(0).filled_quantity == Decimal("0.3")
     assert "and the venue says 0.5" in desk.cell.problem
+
+
+@pytest.mark.parametrize("order", ["as they happened", "the later one first"])
+def test_executions_that_are_owed_are_counted_as_far_as_the_end_of_their_order_goes(
+    tmp_path: Path, order: str
+) -> None:
+    """All of them were booked, and health said of the same ones that they are in no position."""
+    desk = path(tmp_path)
+    desk.tell(desk.intent(0))
+    desk.tell(desk.report(0, S.CANCELED, "0.3"))
+    first, late = at(fill("a", "0.3"), 1), at(fill("b", "0.2"), 2)
+    told = (first, late) if order == "as they happened" else (late, first)
+
+    desk.tell(desk.report(0, S.CANCELED, "0.5", told))
+
+    assert desk.order(0).filled_quantity == Decimal("0.3")
+    with closing(SqliteLedger(desk.path)) as ledger:
+        assert [one.trade_id for one in ledger.fills_of(key_of(0))] == ["a"]
+    assert "and the venue says 0.5" in desk.cell.problem
+
+
+def at(one: Fill, ts_ns: int) -> Fill:
+    return msgspec.structs.replace(one, ts_event_ns=TimestampNs(ts_ns))
 
 
 def test_what_says_it_again_says_nothing_new(desk: Stopped) -> None:

@@ -12,10 +12,13 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 from exchanges.ccxt_watch import StreamSettings
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.local.faults_streams import StreamFault, StreamPlan
+from exchanges.local.filters import Market
+from exchanges.local.orders import Order
 from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.local.wire_binance import queried
 from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown
-from messages.ids import Symbol
+from messages.ids import ClientOrderId, Symbol
 from messages.values import OrderState
 from tests.exchanges.live import BTC, Desk, desk, find, submit
 from tests.exchanges.test_ccxt_watch import Watcher
@@ -176,3 +179,27 @@ def none_open(here: Desk, symbol: Symbol) -> bool:
         return here.call(here.venue.open_orders(symbol)) == []
     except OutcomeUnknown:
         return False
+
+
+@pytest.mark.parametrize("word", ["PENDING_NEW", "A_WORD_OF_TOMORROW"])
+def test_an_order_of_somebody_elses_in_no_known_state_keeps_no_stream_from_being_live(
+    word: str, run: RunningExchange, resting: NewOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leg that waits for another order, say: ccxt has no word for it, and passes Binance's on."""
+
+    def shown(order: Order, market: Market) -> dict[str, object]:
+        foreign = {"status": word} if order.client_order_id == "web-1" else {}
+        return queried(order, market) | foreign
+
+    monkeypatch.setattr("exchanges.local.wire_binance.queried", shown)
+    with opened(run, OFTEN) as here:
+        submit(here, msgspec.structs.replace(resting, client_order_id=ClientOrderId("web-1")))
+        submit(here, resting)
+
+        with watching(here) as watcher:
+            watcher.until_phase(StreamPhase.LIVE)
+            run.exchange.fill_order("wk1")
+            watcher.until_state("wk1", OrderState.FILLED)
+        listed = here.call(here.venue.open_orders(BTC))
+
+    assert [(one.client_order_id, one.state) for one in listed] == [("web-1", OrderState.ACCEPTED)]

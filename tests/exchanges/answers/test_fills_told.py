@@ -10,6 +10,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.capabilities import CAPABILITIES
 from exchanges.ccxt_lookup import Found, OrderLookup
+from messages.ids import NS_PER_MS
 from messages.orders import OrderReport
 from tests.exchanges.answers.answering import OURS, answering, run
 from tests.exchanges.test_request_shapes import BTC
@@ -284,3 +285,29 @@ def test_two_orders_that_traded_with_each_other_have_one_execution_each() -> Non
     (fill,), problem = run(client, lambda: lookup.executions.of(order, BTC))
 
     assert (fill.quantity, problem) == (Decimal("0.01"), "")
+
+
+def test_nor_are_they_one_where_an_accounts_executions_are_listed() -> None:
+    """Of the two the other one was kept, and that ours had filled was no proof of it."""
+    rows = [
+        {
+            "symbol": "BTCUSDT",
+            "id": 28457,
+            "orderId": order,
+            "price": "50000",
+            "qty": "0.1",
+            "quoteQty": "5000",
+            "commission": "0",
+            "commissionAsset": "USDT",
+            "time": PLACED_MS,
+            "isBuyer": order == 1,
+            "isMaker": order == 1,
+        }
+        for order in (1, 2)
+    ]
+    client = answering("binance", {"/myTrades": (200, rows)})
+    lookup = OrderLookup(client, CAPABILITIES["binance"])
+
+    found = run(client, lambda: lookup.executions.since(BTC, PLACED_MS * NS_PER_MS))
+
+    assert [one["order"] for one in found] == ["1", "2"]

@@ -8,10 +8,11 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.capabilities import CAPABILITIES
-from exchanges.ccxt_parse import fill_of
+from exchanges.ccxt_numbers import Unclear
+from exchanges.ccxt_parse import fill_of, listed_as_open
 from messages.values import OrderState
 from tests.exchanges.answers.answering import OURS, report
-from tests.exchanges.test_request_shapes import client_of
+from tests.exchanges.test_request_shapes import BTC, client_of
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,66 @@ def test_an_order_at_kucoin_has_ended_only_when_it_is_not_active(
     changes: dict[str, Any], state: OrderState
 ) -> None:
     assert report("kucoin", kucoin_order(**changes)).state is state
+
+
+def binance_order(**changes: Any) -> dict[str, Any]:
+    return {
+        "symbol": "BTCUSDT",
+        "orderId": 7,
+        "orderListId": -1,
+        "clientOrderId": OURS,
+        "price": "50000.00",
+        "origQty": "1.0",
+        "executedQty": "0.0",
+        "cummulativeQuoteQty": "0.0",
+        "status": "NEW",
+        "timeInForce": "GTC",
+        "type": "LIMIT",
+        "side": "SELL",
+        "time": 1694288788963,
+        "updateTime": 1694288788963,
+        "isWorking": True,
+    } | changes
+
+
+def test_a_leg_at_binance_that_waits_for_another_order_is_open() -> None:
+    leg = binance_order(status="PENDING_NEW", orderListId=5)
+
+    assert report("binance", leg).state is OrderState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("executed", "state"),
+    [("0", OrderState.ACCEPTED), ("0.5", OrderState.PARTIALLY_FILLED)],
+)
+def test_what_a_list_of_open_orders_shows_is_open_by_whatever_word(
+    executed: str, state: OrderState
+) -> None:
+    """One such order of anybody's made the list unreadable, and no halt could be proved."""
+    client = client_of(CAPABILITIES["binance"])
+    raw = binance_order(status="A_WORD_OF_TOMORROW", executedQty=executed)
+
+    assert listed_as_open(client.parse_order(raw, client.market(BTC))).state is state
+
+
+@pytest.mark.parametrize("missing", [("executedQty",), ("executedQty", "origQty")])
+def test_an_order_that_is_called_filled_and_tells_of_nothing_filled_is_not_clear(
+    missing: tuple[str, ...],
+) -> None:
+    """It was taken as canceled with nothing filled, which is final: a position was lost."""
+    raw = binance_order(status="FILLED", cummulativeQuoteQty="50000")
+    for name in missing:
+        del raw[name]
+
+    with pytest.raises(Unclear, match="what of it is filled is not told"):
+        report("binance", raw)
+
+
+def test_an_order_that_is_called_rejected_with_a_part_filled_was_taken() -> None:
+    raw = binance_order(status="REJECTED", executedQty="0.25")
+
+    assert report("binance", raw).state is OrderState.CANCELED
+    assert report("binance", binance_order(status="REJECTED")).state is OrderState.REJECTED
 
 
 def gate_order(**changes: str) -> dict[str, Any]:

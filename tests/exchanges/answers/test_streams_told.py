@@ -155,6 +155,34 @@ def test_a_change_of_krakens_that_names_no_symbol_is_told() -> None:
     assert states == [(OURS, OrderState.ACCEPTED), (OURS, OrderState.CANCELED)]
 
 
+def test_what_an_earlier_event_of_krakens_told_does_not_stand_against_that_all_is_filled() -> None:
+    """ccxt keeps an earlier event's words beside a later one's; it was canceled, with nothing."""
+    client, told = client_of(CAPABILITIES["kraken"]), list[Any]()
+    socket: Any = type("Socket", (), {"resolve": lambda _s, value, _n: told.extend(value)})()
+    new = {**KRAKEN, "order_status": "new", "exec_type": "new", "order_qty": "0.005"}
+    trade = {
+        "order_id": KRAKEN["order_id"],
+        "exec_id": "T5DIUI-5N4KO-Z5BPXK",
+        "exec_type": "trade",
+        "trade_id": 8253473,
+        "symbol": BTC,
+        "side": "sell",
+        "last_qty": "0.005",
+        "last_price": "26500",
+        "cost": "132.5",
+        "order_userref": 0,
+        "order_status": "filled",
+        "order_type": "limit",
+        "timestamp": "2023-09-22T10:34:05.709950Z",
+    }
+
+    for event in ({**new, "cum_qty": "0", "cum_cost": "0"}, trade):
+        client.handle_orders(socket, {"channel": "executions", "type": "update", "data": [event]})
+
+    last = report_of(told[-1], evidence="stream")
+    assert (last.state, last.filled_quantity) == (OrderState.FILLED, Decimal("0.005"))
+
+
 def test_htxs_event_of_a_trade_names_our_order() -> None:
     client = client_of(CAPABILITIES["htx"])
     told: list[Any] = []
