@@ -23,7 +23,7 @@ from actors.stop_desk import KEEP_STOPS
 from actors.telling import ToMetrics, ToStrategy
 from actors.tidying import TIDY
 from decisions.executor import Claim as ToClaim
-from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
+from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict, bears_on_risk
 from decisions.risk import RiskLimits
 from messages.errors import LedgerLost
 from messages.halting import EndStop
@@ -177,6 +177,7 @@ class ExecutorActor(Actor):
         if self._away is None:
             self._exits.end()
             self._stops.end()
+            self._desk.books.end()
         else:
             self._kept.board.unfinished = self._away.left_undone
         self._give_back()
@@ -248,6 +249,7 @@ class ExecutorActor(Actor):
                 self._when_settled()
             case _ if message == KEEP_STOPS:
                 self._stops.keep_looks()
+                self._desk.books.keep_marks()
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
@@ -285,6 +287,9 @@ class ExecutorActor(Actor):
         if intents and not self._settling.reconciled:
             self._settling.wait(intents)
             intents = []
+        if intents and any(map(bears_on_risk, reports)):
+            self._work(reports, [])  # counted before anything is decided by it
+            reports = []
         self._work(reports, intents)
         self._held.first, self._held.in_hand = None, []
         self._when_settled()

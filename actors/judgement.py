@@ -145,7 +145,8 @@ class Judge:
             if intent.order_key not in known and intent.symbol not in self._risk.decided:
                 back_ns = max(MINUTE_NS, self._limits.cooldown_ms * NS_PER_MS)
                 decided = self._ledger.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
-                recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
+                now_ns, again = intent.decided_at_ns, self._replayed
+                recall(intent.symbol, decided, now_ns, self._risk, shown_again=again)
 
 
 def claim_of(verdict: ToClaim | Refuse, name_of: Callable[[OrderKey], ClientOrderId]) -> Claim:

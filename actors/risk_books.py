@@ -5,6 +5,7 @@ limit is set, and lie in the ledger as a note, written with the executions that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
@@ -22,6 +23,7 @@ from decisions.risk_equity import (
 from decisions.risk_exit import fees_in, taken_by_fees
 from decisions.risk_state import not_ahead
 from decisions.stop_book import StopBook
+from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol, TimestampNs
 from persistence.book import held_quantity
@@ -51,6 +53,8 @@ class RiskBooks:
     ) -> None:
         self._ledger, self._risk, self._orders, self._stops = ledger, risk, orders, stops
         self._keeps_equity, self._keep, self._now_ns = keeps_equity, keep, now_ns
+        self._kept = ""
+        """What `keep_marks` has written last."""
 
     def recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
@@ -135,9 +139,15 @@ class RiskBooks:
         return bool(fresh)
 
     def keep_marks(self) -> None:
-        """Write profit and loss: marks move it too, and nothing but a restart asks for these."""
-        if self._keeps_equity:
-            self._keep({EQUITY: self._equity_text()})
+        """Write profit and loss, if marks have moved it: nothing but a restart asks for these."""
+        if self._keeps_equity and (text := self._equity_text()) != self._kept:
+            self._keep({EQUITY: text})
+            self._kept = text
+
+    def end(self) -> None:
+        """Write it once more in an orderly end; if that fails, it is as if the process had died."""
+        with suppress(LedgerUnavailable, ActorUnavailable):
+            self.keep_marks()
 
     def forgive_drawdown(
         self, limits: RiskLimits, write: Callable[[Mapping[str, str]], None]

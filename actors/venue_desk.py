@@ -47,6 +47,8 @@ class VenueDesk:
         self._instruments, self._strategies = instruments, strategies
         self._show, self._halt, self._on_accepted = show, halt, on_accepted
         self._notices = VenueNotices()
+        self._has_halted = False
+        """Whether the account was a reason to halt: that lasts, whatever else halts by then."""
         self._account: AccountDesk | None = None
         if compared is not None:
             settings, view = compared
@@ -121,7 +123,8 @@ class VenueDesk:
             self._show()
 
     def _halt_for_account(self, difference: str) -> None:
-        if not self._desk.halt_reason:
+        if not self._has_halted:
+            self._has_halted = True
             self._halt(HaltTrading(reason=difference, durable=False))
 
     def _take_rules(self, rules: MarketRules) -> None:

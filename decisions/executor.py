@@ -199,6 +199,12 @@ def steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, .
     return ()
 
 
+def bears_on_risk(report: OrderReport) -> bool:
+    """Whether a decision may be judged otherwise for it: more is filled, or free, or not known."""
+    state = report.state
+    return bool(report.fills) or state is OrderState.UNKNOWN or state in FINAL_STATES
+
+
 def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]:
     """Give the steps that a lookup's answer proves, first to last; none when it proves nothing.
 

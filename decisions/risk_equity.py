@@ -40,6 +40,8 @@ class Holding(msgspec.Struct, kw_only=True):
     price: Decimal = NOTHING
     """Of the last mark; before there is one, of the last fill."""
     marked: bool = False
+    priced_at_ns: TimestampNs = TimestampNs(0)
+    """Of the last mark or fill: at the prices before, which a warm-up shows, it was not held."""
 
     @property
     def worth(self) -> Decimal:
@@ -104,18 +106,24 @@ def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> Non
         holding.quantity = EXACT.subtract(holding.quantity, fill.fee)
     if not holding.marked:
         holding.price = fill.price
+    holding.priced_at_ns = max(holding.priced_at_ns, fill.ts_event_ns)
     _move(symbol, EXACT.subtract(holding.worth, before), fill.ts_event_ns, book)
 
 
 def record_mark(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, book: EquityBook) -> None:
-    """Value what is or will be held of a symbol at a new price; a senseless one is passed over."""
+    """Value what is or will be held of a symbol at a new price.
+
+    A senseless one is passed over, and one from before what is known.
+    """
     if not is_sane(price):
         return
     holding = book.holdings.setdefault(symbol, Holding())
+    if ts_event_ns < holding.priced_at_ns:
+        return
     if holding.quantity:
         change = EXACT.multiply(holding.quantity, EXACT.subtract(price, holding.price))
         _move(symbol, change, ts_event_ns, book)
-    holding.price, holding.marked = price, True
+    holding.price, holding.marked, holding.priced_at_ns = price, True, ts_event_ns
 
 
 def forgive_drawdown(book: EquityBook) -> None:

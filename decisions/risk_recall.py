@@ -62,5 +62,5 @@ def state_before_order(
                 strategy_id=order.strategy_id,
             )
     state = RiskState(exposure={symbol: exposure}, open_orders=still_open if follows_open else None)
-    recall(symbol, decided, decided_at_ns + 1, state)
+    recall(symbol, decided, decided_at_ns + 1, state, shown_again=True)
     return state

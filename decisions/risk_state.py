@@ -299,17 +299,25 @@ def reach(intent: OrderIntent, state: RiskState) -> Decimal:
     return after
 
 
-def recall(symbol: Symbol, decided_at_ns: Iterable[int], before_ns: int, state: RiskState) -> None:
+def recall(
+    symbol: Symbol,
+    decided_at_ns: Iterable[int],
+    now_ns: int,
+    state: RiskState,
+    *,
+    shown_again: bool = False,
+) -> None:
     """Restore the order rate and the cooldown of a symbol from the ledger.
 
     `decided_at_ns` are the decisions that were not refused, as far back as a minute and as the
-    cooldown reach; those from `before_ns` on are left out. An exit among them counts for the
-    cooldown too: which ones were exits is no longer known.
+    cooldown reach. An exit among them counts for the cooldown too: which ones were exits is no
+    longer known. Where the market is `shown_again`, those from `now_ns` on are left out: they are
+    still to come.
     """
-    earlier = [TimestampNs(at) for at in sorted(decided_at_ns) if at < before_ns]
-    state.decided[symbol] = deque(at for at in earlier if at > before_ns - MINUTE_NS)
-    if earlier:
-        state.risk_added_at[symbol] = earlier[-1]
+    kept = [TimestampNs(at) for at in sorted(decided_at_ns) if not shown_again or at < now_ns]
+    state.decided[symbol] = deque(at for at in kept if at > now_ns - MINUTE_NS)
+    if kept:
+        state.risk_added_at[symbol] = kept[-1]
 
 
 def _expose(symbol: Symbol, change: Decimal, state: RiskState) -> None:

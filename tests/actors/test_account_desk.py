@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from messages.lifecycle import ActorState
+from messages.halting import ResumeTrading
+from messages.lifecycle import ActorState, HaltTrading
 from messages.values import OrderState as S
 from messages.values import Side
 from tests.actors.account_path import Account, started, stream
@@ -206,6 +207,23 @@ def test_a_difference_halts_once_where_that_is_asked_for(tmp_path: Path) -> None
     account.says_twice(USDT="1500")
 
     assert account.cell.state is ActorState.HALTED
+    account.tell(account.intent(1))
+    assert account.order(1).state is S.REFUSED
+
+
+def test_nor_does_it_trade_once_the_halt_is_over_under_which_it_was_found(tmp_path: Path) -> None:
+    account = Account(tmp_path, halts=True)
+    account.start()
+    account.says_twice()
+    account.tell(HaltTrading(reason="the price looks wrong", durable=True, request="h"))
+    account.next()
+    account.says_twice(USDT="1500")
+
+    account.tell(ResumeTrading(request="r", despite_open=True))
+
+    answer = account.kept.board.answer("r")
+    assert answer is not None
+    assert (answer.ok, "the venue failed" in answer.text) == (False, True)
     account.tell(account.intent(1))
     assert account.order(1).state is S.REFUSED
 

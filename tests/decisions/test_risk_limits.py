@@ -263,11 +263,21 @@ def test_rate_and_cooldown_come_back_from_the_ledger() -> None:
     limits = RiskLimits(max_orders_per_minute=2, cooldown_ms=90_000)
     state = RiskState()
 
-    recall(BTC, [at(s) for s in (100, 55, 20, 30, 40)], at(100), state)
+    recall(BTC, [at(s) for s in (100, 55, 20, 30, 40)], at(100), state, shown_again=True)
 
     assert list(state.decided[BTC]) == [at(55)]
     assert state.risk_added_at[BTC] == at(55)
     assert code(intent(second=100), limits, state) == "cooldown_ms"
+
+
+def test_where_the_market_is_not_shown_again_those_of_the_same_moment_and_later_do_too() -> None:
+    """Another strategy may have decided on the same candle, and one that is behind decides late."""
+    state = RiskState()
+
+    recall(BTC, [at(s) for s in (100, 55, 20, 110)], at(100), state)
+
+    assert list(state.decided[BTC]) == [at(55), at(100), at(110)]
+    assert state.risk_added_at[BTC] == at(110)
 
 
 def test_a_symbol_that_the_ledger_does_not_know_has_neither() -> None:
