@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from decisions.order_keys import order_key
 from decisions.risk import RiskLimits
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, AccountId, StrategyId, TimestampNs
 from messages.values import OrderState as S
 from messages.values import Side
-from tests.actors.order_path import OrderPath, fill
+from tests.actors.order_path import BTC, OrderPath, fill
 
 AGE_NS = 60 * NS_PER_S
 
@@ -65,12 +66,16 @@ def test_an_order_of_the_same_moment_counts_after_a_restart(
 ) -> None:
     """Two strategies decide on one candle, and the executor falls between the two."""
     desk = OrderPath(tmp_path, limits=limits, max_decision_age_ns=AGE_NS).start()
-    at_ns = desk.runtime.clock.utc_ns()
-    desk.price("100").tell(desk.intent(1, decided_at_ns=at_ns))
-    desk.tell(desk.submitted(1, S.ACCEPTED))
+    at_ns = TimestampNs(desk.runtime.clock.utc_ns())
+    first, second = (order_key(AccountId("main"), StrategyId(one), BTC, at_ns, 0) for one in "ab")
+    desk.price("100").tell(desk.intent(order_key=first, decided_at_ns=at_ns))
 
     desk.start()
-    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.ACCEPTED)))
-    desk.price("100").tell(desk.intent(2, decided_at_ns=at_ns))
+    question = desk.gateway.asked[-1]
+    shown = {"client_order_id": question.order.client_order_id}
+    report = msgspec.structs.replace(desk.report(0, S.ACCEPTED), **shown)
+    desk.tell(desk.answer(question, report))
+    desk.price("100").tell(desk.intent(order_key=second, decided_at_ns=at_ns))
 
-    assert desk.order(2).state is S.REFUSED
+    assert desk.orders()[first].state is S.ACCEPTED
+    assert desk.orders()[second].state is S.REFUSED
