@@ -118,9 +118,11 @@ class HaltDesk:
         by = OrderedBy.PERSON if message.request else OrderedBy.RULE
         record = HaltRecord(reason=message.reason, ordered_by=by, at_ns=self._ctx.utc_ns())
         self._bar(self._halt.record or record)
+        step = halting.halt(self._halt, record)
+        was_tried = any(type(effect) is Keep for effect in step[1])  # each try may take long
         try:
-            self._take(halting.halt(self._halt, record))
-            if not self._kept.is_there:
+            self._take(step)
+            if not (self._kept.is_there or was_tried):
                 self._keep()
                 self._show()
         except ActorUnavailable:
@@ -169,13 +171,15 @@ class HaltDesk:
             doubt = "" if self._halt.may_send else doubted(self._may_be_open(), self._venue.problem)
             return False, f"{why_not}{doubt}"
         after, _ = halting.resume(self._halt, by, despite_open=despite_open)
-        if not self._forgive(self._kept.end):
+        is_forgiven = self._forgive(self._kept.end)
+        if not is_forgiven:
             self._kept.end(NO_NOTES)
         self._halt, self._later = after, []
         self._bar(None)
         self._board.halt = TRADING
         self._on_resumed()
-        return True, "trading goes on"
+        anew = "; the drawdown begins anew at the present equity" if is_forgiven else ""
+        return True, f"trading goes on{anew}"
 
     def _bar(self, record: HaltRecord | None) -> None:
         """Let nothing leave, or everything again: before the disk is asked, and after."""

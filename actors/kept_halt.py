@@ -83,5 +83,6 @@ class KeptHalt:
             ActorUnavailable: a newer incarnation has taken over; nothing changed.
         """
         with self._gateway.holding(self._ctx.epoch):
-            self._ledger.clear_halt(notes)
+            # A status.json that says that it is halted may outlive this process.
+            self._ledger.clear_halt({**notes, lineage.RESUMED: str(self._ctx.utc_ns())})
         self.is_there = False

@@ -13,7 +13,7 @@ import msgspec
 from messages.ids import NS_PER_S, TimestampNs
 from messages.learning import learn
 
-COPIED, ACCEPTED = "copied", "accepted"
+COPIED, ACCEPTED, RESUMED = "copied", "accepted", "resumed"
 """The names of the ledger's notes."""
 NEVER_NS = TimestampNs((1 << 63) - 1)
 MARGIN_NS = NS_PER_S
@@ -54,6 +54,11 @@ def copied_in(text: str | None) -> Copied | None:
         return msgspec.json.decode(text, type=Copied)
     except (msgspec.MsgspecError, UnicodeError):
         return UNKNOWN
+
+
+def resumed_at_ns_in(text: str | None) -> int:
+    """Read when a halt was last ended by a person, UTC in ns; 0 where none was."""
+    return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
 def not_before_in(text: str | None) -> TimestampNs:

@@ -107,9 +107,11 @@ def resume_offline(
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
-            ledger.clear_halt(_forgiveness(held, ledger, config_path))
+            notes = _forgiveness(held, ledger, config_path)
+            ledger.clear_halt(notes)
         note_resumed(held.run_dir)
-        return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
+        anew = "; the drawdown begins anew" if notes else ""
+        return {"ok": True, "text": f"the next start trades{anew} (it was halted: {reason})"}
 
 
 def _forgiven(held: "Held", config_path: Path | None) -> dict[str, Any]:

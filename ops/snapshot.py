@@ -116,7 +116,11 @@ class Snapshots:
     def _halt(self) -> dict[str, Any]:
         """Say how far a halt is, and how it ends; empty while trading."""
         view = self._system.board.halt
-        return {} if view is TRADING else halt_fields(view, self._config.run_dir)
+        if view is TRADING:
+            return {}
+        is_kept = self._config.idempotency.backend is not IdempotencyBackend.MEMORY
+        fields = halt_fields(view, self._config.run_dir)
+        return {**fields, "on_disk": view.on_disk and is_kept}
 
     @property
     def portfolio(self) -> Portfolio:

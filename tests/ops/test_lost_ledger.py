@@ -12,7 +12,7 @@ import pytest
 
 from messages.errors import LedgerUnavailable
 from messages.ids import TimestampNs
-from messages.lineage import ACCEPTED, COPIED, UNKNOWN, Accepted, text_of
+from messages.lineage import ACCEPTED, COPIED, RESUMED, UNKNOWN, Accepted, text_of
 from messages.orders import OrderUpdate
 from messages.values import OrderState
 from ops.doctor import ledger_findings
@@ -78,6 +78,39 @@ def make_another_database(ledger: Path) -> None:
     lose_the_log(ledger)
     with closing(sqlite3.connect(ledger)) as other:
         other.execute("PRAGMA journal_mode = wal")
+
+
+def halted(run_dir: Path, *, seen_ns: int = SEEN_NS) -> Path:
+    """As a process leaves it that has halted: what it says, and not yet its ledger."""
+    halt = {"on_disk": True, "reason": "the price looks wrong"}
+    said = json.loads((run_dir / "status.json").read_text())
+    told = said | {"halt": halt, "captured_at_ns": seen_ns}
+    (run_dir / "status.json").write_text(json.dumps(told))
+    return run_dir
+
+
+def test_a_halt_that_its_ledger_does_not_know_any_more_is_refused_too(run_dir: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match=r"does not know the halt, which it held"):
+        check_not_lost(halted(run_dir))
+
+
+def test_where_no_order_ever_was_a_halt_went_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text("{}")
+
+    with pytest.raises(LedgerUnavailable, match=r"does not know the halt"):
+        check_not_lost(halted(tmp_path))
+
+
+def test_one_that_is_there_or_that_a_person_has_ended_since_is_no_loss(run_dir: Path) -> None:
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        ledger.set_halt("the price looks wrong")
+    assert check_not_lost(halted(run_dir)) == LAST.intent.order_key
+
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        ledger.clear_halt({RESUMED: str(SEEN_NS)})
+    assert check_not_lost(halted(run_dir)) == LAST.intent.order_key
+    with pytest.raises(LedgerUnavailable, match="the halt"):
+        check_not_lost(halted(run_dir, seen_ns=SEEN_NS + 1))
 
 
 def test_what_a_killed_process_left_is_whole(run_dir: Path) -> None:

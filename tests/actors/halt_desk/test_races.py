@@ -172,6 +172,23 @@ def test_a_halt_that_no_disk_takes_holds_in_this_process_and_is_written_when_it_
     assert record_of(desk) is not None
 
 
+def test_each_word_of_a_person_asks_a_disk_that_refuses_once(tmp_path: Path) -> None:
+    """A locked ledger answers after five seconds: twice in one message is what a hang is."""
+    tried: list[str] = []
+
+    class Refusing(SqliteLedger):
+        def set_halt(self, reason: str) -> None:
+            tried.append(reason)
+            raise LedgerUnavailable("locked")
+
+    desk = OrderPath(tmp_path, open_ledger=lambda: Refusing(tmp_path / "ledger.db")).start()
+
+    desk.tell(HALT)
+    assert len(tried) == 1
+    desk.tell(HALT)
+    assert len(tried) == 2
+
+
 @pytest.mark.parametrize("text", ["", "an older version's words", "{"])
 def test_a_record_that_cannot_be_read_is_a_halt_and_stays_as_it_is(
     tmp_path: Path, text: str

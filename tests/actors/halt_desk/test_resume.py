@@ -73,6 +73,18 @@ def down_by_twenty(folder: Path, opened: Callable[[], SqliteLedger]) -> OrderPat
     return desk.tell(desk.report(1, S.FILLED, "1", (fill("1-1"),))).price("80")
 
 
+def test_who_resumes_is_told_that_the_drawdown_begins_anew(tmp_path: Path) -> None:
+    """It was reached under a halt for another reason, which is all that the person has read."""
+    desk = down_by_twenty(tmp_path, partial(SqliteLedger, tmp_path / "ledger.db"))
+    desk.tell(HALT)
+    Venue(desk).works()
+
+    ok, text = resume(desk)
+
+    assert ok
+    assert text.startswith("trading goes on; the drawdown begins anew at the present equity")
+
+
 def kept_equity(desk: OrderPath) -> str | None:
     with closing(SqliteLedger(desk.path)) as ledger:
         return ledger.note(EQUITY)
