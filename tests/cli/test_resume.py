@@ -64,7 +64,8 @@ def test_with_the_halt_the_drawdown_ends(run_dir: Path, capsys: pytest.CaptureFi
 
     assert cli.main(["resume", str(run_dir), "--despite-open"]) == 0
 
-    assert capsys.readouterr().out == "the next start trades (it was halted: look)\n"
+    said = "the next start trades; the drawdown begins anew (it was halted: look)\n"
+    assert capsys.readouterr().out == said
     assert drawdown(run_dir) == 0
 
 
