@@ -39,6 +39,7 @@ def start() -> Iterator[Start]:
 def errors() -> Iterator[list[Any]]:
     """What is logged as an error."""
     found: list[Any] = []
+    logger.configure(patcher=lambda _: None)  # a command that ran in this process has left its own
     sink = logger.add(lambda message: found.append(message.record), level="ERROR")
     yield found
     logger.remove(sink)
