@@ -250,6 +250,8 @@ class ExecutorActor(Actor):
             case _ if message == KEEP_STOPS:
                 self._stops.keep_looks()
                 self._desk.books.keep_marks()
+                if self._desk.look_at_ledger():
+                    self._health.show()
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:

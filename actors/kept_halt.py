@@ -69,11 +69,13 @@ class KeptHalt:
             with self._gateway.holding(self._ctx.epoch):
                 if self._ledger.halt_reason() is None:
                     self._ledger.set_halt(halting.text_of(record))
-            self.is_there = True
+            why_not: object = self._ledger.taken_away()
         except LedgerUnavailable as error:
-            self.is_there = False
+            why_not = error
+        self.is_there = not why_not
+        if why_not:
             log = logger.bind(actor=self._ctx.path)
-            log.error("the halt could not be kept on disk: {}", error)
+            log.error("the halt could not be kept on disk: {}", why_not)
 
     def end(self, notes: Mapping[str, str]) -> None:
         """End it in the commit that writes the notes: there is no half of a resume.

@@ -299,6 +299,13 @@ class OrderDesk:
         self._differing[of] = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
 
+    def look_at_ledger(self) -> bool:
+        """Say it, where the ledger's file was taken away; True where that is news."""
+        before = self.difference
+        if gone := self._ledger.taken_away():
+            self.differs(gone)
+        return self.difference != before
+
     def keep(self, notes: Mapping[str, str]) -> None:
         """Note something durably, unless this incarnation was given up."""
         self._write((), (), notes)

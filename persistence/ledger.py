@@ -26,6 +26,7 @@ from persistence.database import (
 from persistence.entries import NO_NOTES, NO_STOPS, Claim, LedgerEntry, Step, fingerprint
 from persistence.fence import check_writer, fence, take_writing
 from persistence.log_room import log_of, make_room
+from persistence.open_files import OpenFiles
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.statements import Row
 from persistence.stored_ledger import StoredLedger, Write, statements_of
@@ -140,6 +141,9 @@ class Ledger(Protocol):
             LedgerFenced: another process has taken it over meanwhile.
         """
 
+    def taken_away(self) -> str:
+        """Say that what is written is not where the next process looks; empty while it is."""
+
     def close(self) -> None:
         """Give the file back; a closed ledger raises LedgerUnavailable. Safe to repeat."""
 
@@ -174,6 +178,7 @@ class SqliteLedger(StoredLedger):
         except BaseException:
             self._database.close()
             raise
+        self._files = OpenFiles(path, log_of(path))
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`. Uses a read-only connection of its own."""
@@ -201,6 +206,10 @@ class SqliteLedger(StoredLedger):
         except sqlite3.Error as error:
             return not is_locked(error)
         return True
+
+    def taken_away(self) -> str:
+        """See `Ledger.taken_away`. Two questions to the file system."""
+        return self._files.taken_away()
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -178,6 +178,10 @@ class MemoryLedger:
         """See `Ledger.answers`."""
         return True
 
+    def taken_away(self) -> str:
+        """See `Ledger.taken_away`."""
+        return ""
+
     def close(self) -> None:
         """See `Ledger.close`."""
         self._closed = True

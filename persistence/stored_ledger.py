@@ -201,6 +201,10 @@ class StoredLedger(ABC):
     def answers(self) -> bool:
         """See `Ledger.answers`."""
 
+    def taken_away(self) -> str:
+        """See `Ledger.taken_away`."""
+        return ""
+
     @abstractmethod
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from decisions.risk import RiskLimits
+from messages.lifecycle import HaltTrading
 from messages.values import OrderState as S
 from tests.actors.order_path import fill
 from tests.actors.stopped_path import AGE_NS, Stopped
@@ -46,3 +47,22 @@ def test_one_stays_as_long_as_only_another_order_goes_on(tmp_path: Path) -> None
 
     assert "the venue has no such order (any more)" in told
     assert desk.cell.problem == told
+
+
+def test_a_ledger_that_is_deleted_under_its_run_is_told_of_and_keeps_no_halt(
+    tmp_path: Path,
+) -> None:
+    """Health was OK, the halt proved, and the next process knew of neither order nor halt."""
+    desk = path(tmp_path)
+    desk.tell(desk.intent(0))
+    desk.tell(desk.report(0, S.FILLED, "1", (fill("a", "1"),)))
+
+    desk.path.unlink()
+    desk.after(6)
+    assert "ledger.db was deleted or replaced under this run" in desk.cell.problem
+    desk.tell(HaltTrading(reason="look", durable=True, request="h"))
+
+    answer = desk.kept.board.answer("h")
+    assert answer is not None
+    assert not answer.ok
+    assert not desk.kept.board.halt.on_disk
