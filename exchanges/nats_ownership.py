@@ -66,11 +66,11 @@ class OwnStream:
         facts = await client.facts()
         if facts is not None and (problem := self._problem_of(facts)):
             raise VenueRefused(f"the stream {name} at {self._address.place} {problem}")
+        if facts is not None and is_first:
+            await self._listen(client)  # before anything of the stream is changed
         if facts is None or is_first:
             metadata = self._head.metadata()
             await client.put_stream(subjects, metadata, self._limits, LARGEST, is_new=facts is None)
-        if facts is not None and is_first:
-            await self._listen(client)
         facts = await client.facts()
         if facts is None:
             raise BusLost(f"the stream {name} is gone")

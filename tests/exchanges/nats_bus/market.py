@@ -42,6 +42,12 @@ def consumers(server: NatsServer) -> int:
     return int(told["state"]["consumer_count"])
 
 
+def configured(server: NatsServer) -> dict[str, Any]:
+    """Give how the server has the stream."""
+    told: dict[str, Any] = raw(server, lambda client: client._api("STREAM.INFO.market"))["config"]
+    return told
+
+
 def frame(what: Any, sequence: int = 1, **changes: Any) -> BusFrame:
     fields: dict[str, Any] = {
         "writer": "forged",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import Any
 
+import msgspec
 import pytest
 
 from exchanges.feed_settings import Channel
@@ -12,7 +13,7 @@ from exchanges.nats_feed import BusSettings
 from messages.errors import Away, VenueRefused
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import BTC, ETH, LIMIT_S, Following, Publishing, candle, head
-from tests.exchanges.nats_bus.market import MARKS, raw
+from tests.exchanges.nats_bus.market import MARKS, configured, raw
 from tests.exchanges.nats_server import NatsServer
 
 pytestmark = MARKS
@@ -25,6 +26,21 @@ def test_a_second_publisher_is_refused_while_the_first_lives(
 
     with pytest.raises(VenueRefused, match=r"^process \d+ on .* publishes to the stream market al"):
         publishing(server.url, writer="second").open()
+
+
+def test_one_that_is_refused_has_changed_nothing_of_the_firsts_stream(
+    server: NatsServer, publishing: Callable[..., Publishing]
+) -> None:
+    """It took the first one's symbols off its stream, and what that keeps was its own."""
+    market = head(clock="real")
+    publishing(server.url, market, writer="first").open().start()
+    before = configured(server)
+
+    fewer = msgspec.structs.replace(market, symbols=(BTC,))
+    with pytest.raises(VenueRefused):
+        publishing(server.url, fewer, writer="second").open()
+
+    assert configured(server) == before
 
 
 def test_of_two_that_came_at_once_one_ends_and_nothing_is_doubled(
