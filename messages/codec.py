@@ -51,5 +51,5 @@ def _decode(
 ) -> AnyMessage:
     try:
         return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CodecError(f"not a message of the catalogue: {error}") from error

@@ -151,6 +151,16 @@ def test_noise_is_refused_and_never_anything_worse(raw: bytes) -> None:
             decode(raw)
 
 
+@pytest.mark.parametrize(
+    ("decode", "opened"), [(from_json, b'{"a":'), (from_msgpack, b"\x81\xa1a")]
+)
+def test_what_is_nested_without_end_is_refused(
+    decode: Callable[[bytes], AnyMessage], opened: bytes
+) -> None:
+    with pytest.raises(CodecError):
+        decode(opened * 100_000)
+
+
 @pytest.mark.parametrize("cut", range(1, 40, 3))
 def test_a_torn_line_is_refused(cut: int) -> None:
     with pytest.raises(CodecError):
