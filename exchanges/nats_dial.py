@@ -14,6 +14,7 @@ from typing import Any
 from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
 from exchanges.nats_ending import let_go, that_ends
+from exchanges.nats_hearing import that_hears
 from exchanges.nats_reading import BusLost, NotLetIn, NotThere
 from exchanges.outcomes import cut
 from messages.errors import VenueRefused
@@ -57,7 +58,7 @@ async def dial(
         heard.append(error)
         await on_error(error)
 
-    kind, login = that_ends(import_nats().Client), _login(address)
+    kind, login = that_ends(that_hears(import_nats().Client)), _login(address)
     client = _encrypted(kind)() if address.is_encrypted else kind()
     try:
         async with asyncio.timeout(limit_s):

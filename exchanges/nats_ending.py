@@ -3,6 +3,8 @@
 nats-py, as it ends a connection that has broken, first writes what it still has to send. The
 socket takes none of it, so it fails, or waits for ever, before it tells anybody, and what listens
 to its subscriptions lives on. What is unsent is the caller's to send again, who saw no answer.
+
+Nor does it tell anybody when it cannot read what has come: it reads no more, and answers no ping.
 """
 
 import asyncio
@@ -10,10 +12,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 _GOODBYE_S = 2.0
+_UNREADABLE = "what the server sent cannot be read"
 
 
 def that_ends(kind: Any) -> Any:
-    """Give a kind of nats-py's client that drops what a broken connection did not take."""
+    """Give a kind of nats-py's client that drops what a broken connection did not take.
+
+    A connection that is no longer read is a broken one.
+    """
 
     class Ending(kind):  # type: ignore[misc]  # nats-py has no types where it is not installed
         async def _process_op_err(self, error: Exception) -> None:
@@ -22,6 +28,14 @@ def that_ends(kind: Any) -> Any:
                 self._pending_data_size = 0
                 _cut(self)
             await super()._process_op_err(error)
+
+        async def _read_loop(self) -> None:
+            await super()._read_loop()
+            task = asyncio.current_task()
+            if not self.is_closed and not (task and task.cancelling()):  # it swallows that, too
+                error = OSError(_UNREADABLE)
+                await self._error_cb(error)
+                await self._process_op_err(error)
 
     return Ending
 

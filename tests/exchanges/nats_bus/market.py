@@ -1,5 +1,6 @@
 """What anybody may do to the server of a market, whether or not a publisher of ours would."""
 
+import socket
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -34,6 +35,18 @@ def slip_in(server: NatsServer, subject: str, *payloads: bytes) -> None:
             await client._nats.request(subject, payload, timeout=LIMIT_S)
 
     raw(server, ask)
+
+
+def slip_in_bytes(server: NatsServer, subject: bytes, header: bytes) -> None:
+    """Publish as any program can that is let in, past what a client library would refuse."""
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as peer:
+        peer.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
+        peer.sendall(b"HPUB %b %d %d\r\n%bx\r\n" % (subject, len(header), len(header) + 1, header))
+        peer.sendall(b"PING\r\n")
+        said = b""
+        while b"PONG" not in said:
+            assert b"-ERR" not in said
+            said += peer.recv(4_096)
 
 
 def consumers(server: NatsServer) -> int:

@@ -85,6 +85,22 @@ def test_that_of_a_server_that_was_killed(tmp_path: Path) -> None:
         run(server, kill)
 
 
+def test_that_of_a_server_of_which_something_cannot_be_read(tmp_path: Path) -> None:
+    with nats_server(tmp_path) as server:
+
+        async def puzzle(client: NatsClient) -> None:
+            async def parse(_: bytes) -> None:
+                raise IndexError
+
+            client._nats._ps.parse = parse
+            with suppress(BusLost):
+                await client.facts()
+            await asyncio.wait_for(client.closed.wait(), LIMIT_S)
+            assert client.reason == "what the server sent cannot be read"
+
+        run(server, puzzle)
+
+
 @pytest.mark.slow  # three pings, two seconds each
 def test_that_of_a_server_that_takes_nothing_more_and_answers_no_ping(tmp_path: Path) -> None:
     with nats_server(tmp_path) as server:

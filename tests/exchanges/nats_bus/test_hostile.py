@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
+
 from exchanges.bus_frames import VERSION, encoded, message_id, subject_of
 from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
@@ -21,7 +23,7 @@ from tests.exchanges.bus_run import (
     candle,
     head,
 )
-from tests.exchanges.nats_bus.market import MARKS, consumers, frame, raw, slip_in
+from tests.exchanges.nats_bus.market import MARKS, consumers, frame, raw, slip_in, slip_in_bytes
 from tests.exchanges.nats_server import NatsServer
 from tests.waiting import until
 
@@ -44,6 +46,7 @@ def test_hostile_messages_are_counted_told_and_reach_nobody(
         bytes([VERSION]) + to_msgpack(candle(1)),
         encoded(frame(candle(1, ETH))),
         bytes(4_000),
+        bytes([VERSION]) + b"\x81\xa1a" * 1_300,
     ]
     forged = [
         encoded(frame(candle(1, close=Decimal("NaN")))),
@@ -107,6 +110,37 @@ def test_a_message_that_speaks_as_the_server_does_holds_up_nobody(
 
     assert reader.until_candles(2) == [candle(0), candle(1)]
     assert (publisher.writer.state.foreign, reader.feed.stats.malformed) == (1, 1)
+
+
+ODD = {
+    "a header that is cut off": (b"market.candles.BTC/USDT", b"NATS/1.0"),
+    "a status that is no text": (b"market.pulse", b"NATS/1.0 \xff\xff\xff\r\n\r\n"),
+    "a subject that is no text": (b"market.candles.\xff\xfe", b"NATS/1.0\r\n\r\n"),
+    "a reply that is no text": (b"market.pulse \xff\xfe", b"NATS/1.0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("subject", "header"), ODD.values(), ids=list(ODD))
+def test_what_the_library_cannot_read_holds_up_nobody(
+    server: NatsServer,
+    publishing: Callable[..., Publishing],
+    following: Callable[..., Following],
+    subject: bytes,
+    header: bytes,
+) -> None:
+    """It read no more then, told nobody, and met the same message at its next connection."""
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(0)])
+    publisher.until_stored(1)
+    reader = following(server.url).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    slip_in_bytes(server, subject, header)
+    publisher.put([candle(1)], 1)
+    publisher.until_stored(2)
+
+    assert reader.until_candles(2) == [candle(0), candle(1)]
+    assert FeedPhase.BACKOFF not in (*reader.phases(), *publisher.phases)
 
 
 def test_on_a_real_clock_what_is_from_the_future_is_counted(
