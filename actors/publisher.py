@@ -37,6 +37,13 @@ CLOSE_S = 3.0
 _STATES = {FeedPhase.LIVE: ActorState.RUNNING, FeedPhase.CONNECTING: ActorState.STARTING}
 
 
+def fate_of_unstored(*, is_recorded: bool) -> str:
+    """Say what becomes of what was taken and not stored, once the process has ended."""
+    if is_recorded:
+        return "a next publisher tells them again"
+    return "a next publisher asks for the candles again, and trades are lost, which shows as a gap"
+
+
 class PublisherFenced(WatchkeeperError):
     """It may not publish any more: another process does, or the stream is another one's."""
 
@@ -138,8 +145,9 @@ class PublisherActor(Actor):
         if connection is None:
             return
         if not connection.drain(DRAIN_S):
-            text = "{} events were not stored within {} s: a next publisher tells them again"
-            logger.bind(actor=self.ctx.path).error(text, connection.state.waiting, DRAIN_S)
+            text = "{} events were not stored within {} s: {}"
+            fate = fate_of_unstored(is_recorded=self._is_recorded)
+            logger.bind(actor=self.ctx.path).error(text, connection.state.waiting, DRAIN_S, fate)
         if not connection.close(CLOSE_S):
             logger.bind(actor=self.ctx.path).warning("the connection did not end in {} s", CLOSE_S)
 

@@ -16,9 +16,10 @@ from actors.log import logger, open_log
 from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
-from messages.exit_codes import EXIT_EXHAUSTED, EXIT_INTERRUPTED, EXIT_OK
+from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState, Exit
+from ops.bus_unstored import unstored
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config, load
 from ops.config import document_of as read_document
@@ -265,19 +266,27 @@ class _Run:
             self._system.runtime.stop(self._system.root, None)
         if self._signals.number == signal.SIGINT:
             return EXIT_INTERRUPTED
-        return EXIT_EXHAUSTED if gave_up(self._system.runtime.cells) else EXIT_OK
+        if gave_up(self._system.runtime.cells):
+            return EXIT_EXHAUSTED
+        return EXIT_FAILED if self._unstored() else EXIT_OK
+
+    def _unstored(self) -> str:
+        return unstored(self._system.kept, is_recorded=not self._config.feed.is_live)
 
     def _reason(self) -> str:
+        left = self._unstored()
         if told := self._signals.told:
-            return told
+            return f"{told}; {left}" if left else told
         if self._code == EXIT_EXHAUSTED:
             return f"supervision exhausted: {gave_up(self._system.runtime.cells) or 'see health'}"
+        if left:
+            return left
         if self._ended_itself:
             return "the market ended"
         return "stop was asked for" if self._asked else "the time was over"
 
     def _tell_the_end(self) -> None:
-        if self._code == EXIT_EXHAUSTED:
+        if self._code == EXIT_EXHAUSTED or self._unstored():
             sys.stderr.write(f"watchkeeper: {self._reason()}\n")
 
     # ------------------------------------------------------------ from outside

@@ -1,6 +1,7 @@
 """Bots whose market comes over NATS: the same orders as with the feed itself, whatever dies."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -290,3 +291,29 @@ def test_a_publisher_is_a_run_like_any_other_and_its_login_stands_nowhere(
     assert last["ended"]["reason"] == "stopped by SIGTERM"
     assert last["counters"]["waiting"] == 0
     assert (place / "metrics.ndjson").stat().st_size
+
+
+def test_a_publisher_that_ends_with_something_unstored_says_so_and_fails(
+    tmp_path: Path, server: NatsServer
+) -> None:
+    """It ended with exit code 0 and "stopped by SIGTERM", also where the market's end was lost."""
+    market = written(
+        tmp_path / "p.toml", document(tmp_path / "x", None, limit=100_000, speed=6_000)
+    )
+    publishing = publish(market, "--to", server.url, "--run-dir", tmp_path / "p")
+    until_published(tmp_path / "p", publishing.pid)
+    server.kill()
+
+    def has_taken_more() -> bool:
+        counters = json.loads((tmp_path / "p" / "status.json").read_bytes())["counters"]
+        return bool(counters["waiting"])
+
+    until(has_taken_more)
+    publishing.send_signal(signal.SIGTERM)
+    _, said = publishing.communicate(timeout=LIMIT_S)
+
+    left = r"\d+ events? (is|are) not known to be stored: a next publisher tells them again"
+    ended = json.loads((tmp_path / "p" / "status.json").read_bytes())["ended"]
+    assert (publishing.returncode, ended["exit_code"]) == (1, 1)
+    assert re.fullmatch(f"stopped by SIGTERM; {left}", ended["reason"])
+    assert re.search(f"^watchkeeper: stopped by SIGTERM; {left}$", said, re.MULTILINE)
