@@ -185,7 +185,8 @@ class PublisherActor(Actor):
                 self._connection.put((message,), self._next_index)
             case FeedEnded():
                 self._kept.has_ended = True
-                if self._connection is not None:
+                # Of a live market only what was asked for is over: bots wait for a next publisher.
+                if self._is_recorded and self._connection is not None:
                     self._connection.put((message,), self._next_index)
 
     def _pass_on(self, state: FeedState) -> None:

@@ -239,6 +239,10 @@ class NatsFeed:
             self._end = item if isinstance(item, FeedEnded) else None
             if self._end is None:
                 self._tell(item)
+            elif self._settings.clock == "real":  # which has none, whoever says so
+                self._end = None
+                self.stats.malformed += 1
+                self.stats.note(f"{stored.subject!r}: a live market has no end")
 
     def _is_caught_up(self, past: Past | None) -> None:
         """What the stream had when we came is told; from now on it is what happens."""

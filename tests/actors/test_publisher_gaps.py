@@ -1,4 +1,4 @@
-"""A live feed's gap is published; a recording's is of its candles, and shows by their times."""
+"""A live feed's gap is published, and a recording's end; its gaps show by its candles' times."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from actors.publisher import PublisherActor, PublisherKept
 from messages.ids import ActorPath, Symbol, TimestampNs
-from messages.market import FeedGap
+from messages.market import FeedEnded, FeedGap
 from tests.actors.hand_runtime import Driven
 
 GAP = FeedGap(
@@ -36,22 +36,37 @@ class Connection:
         self.published += events
 
 
-@pytest.mark.parametrize(("is_recorded", "published"), [(True, []), (False, [GAP])])
-def test_only_a_live_feeds_gap_is_published(
-    driven: Callable[..., Driven], *, is_recorded: bool, published: list[FeedGap]
-) -> None:
-    runtime, connection = driven(), Connection()
-    arguments = {
-        "connect": lambda: connection,
-        "kept": PublisherKept(),
-        "feed": runtime.address(ActorPath("feed")),
-        "metrics": runtime.address(ActorPath("metrics")),
-        "is_recorded": is_recorded,
-    }
-    cell = runtime.populate(ActorPath("publisher"), PublisherActor, arguments)
-    assert not runtime.start(cell).problem
+END = FeedEnded(feed=ActorPath("feed"), delivered=20)
 
-    runtime.address(cell.path).tell(GAP)
-    runtime.run_until_idle()
 
-    assert connection.published == published
+@pytest.fixture
+def published_of(driven: Callable[..., Driven]) -> Callable[..., list[Any]]:
+    """Give what is published of one thing that a feed tells of itself."""
+
+    def publish(told: FeedGap | FeedEnded, *, is_recorded: bool) -> list[Any]:
+        runtime, connection = driven(), Connection()
+        arguments = {
+            "connect": lambda: connection,
+            "kept": PublisherKept(),
+            "feed": runtime.address(ActorPath("feed")),
+            "metrics": runtime.address(ActorPath("metrics")),
+            "is_recorded": is_recorded,
+        }
+        cell = runtime.populate(ActorPath("publisher"), PublisherActor, arguments)
+        assert not runtime.start(cell).problem
+        runtime.address(cell.path).tell(told)
+        runtime.run_until_idle()
+        return connection.published
+
+    return publish
+
+
+def test_only_a_live_feeds_gap_is_published(published_of: Callable[..., list[Any]]) -> None:
+    assert published_of(GAP, is_recorded=True) == []
+    assert published_of(GAP, is_recorded=False) == [GAP]
+
+
+def test_only_a_recordings_end_is_published(published_of: Callable[..., list[Any]]) -> None:
+    """A live one ends with `--max-events`, and all bots ended with it."""
+    assert published_of(END, is_recorded=True) == [END]
+    assert published_of(END, is_recorded=False) == []

@@ -10,8 +10,8 @@ from exchanges.bus_frames import VERSION, encoded, message_id, subject_of
 from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
 from messages.codec import to_msgpack
-from messages.ids import NS_PER_S, TimestampNs
-from messages.market import FeedPhase
+from messages.ids import NS_PER_S, ActorPath, TimestampNs
+from messages.market import FeedEnded, FeedPhase
 from tests.exchanges.bus_run import (
     BEGIN_NS,
     BTC,
@@ -156,6 +156,23 @@ def test_on_a_real_clock_what_is_from_the_future_is_counted(
 
     assert len(reader.candles()) == 1
     assert "s in the future" in reader.feed.stats.problems[0]
+
+
+def test_on_a_real_clock_an_end_is_counted_and_ends_nobody(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    now_ns = time.time_ns() // MINUTE_NS * MINUTE_NS
+    end = FeedEnded(feed=ActorPath("anything"), delivered=0)
+    publisher = publishing(server.url, head(clock="real")).open().start()
+    reader = following(server.url, BusSettings(clock="real")).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    publisher.put([end, candle(-1, BTC, now_ns, volume=Decimal(1))])
+    reader.until_candles(1)
+
+    assert not [item for item in reader.told if isinstance(item, FeedEnded)]
+    assert reader.feed.stats.malformed == 1
+    assert reader.feed.stats.problems == ["'market.end': a live market has no end"]
 
 
 def test_nobody_can_take_a_candles_name_before_it_comes(
