@@ -18,6 +18,7 @@ from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
 from exchanges.nats_dial import dial, heeding, problem_of
 from exchanges.nats_ending import let_go
 from exchanges.nats_reading import HEARTBEAT_S, BusLost, NotThere, Reading
+from exchanges.nats_stream import configured
 from messages.ids import NS_PER_S
 
 ANSWER_S = 5.0
@@ -88,26 +89,15 @@ class NatsClient:
         *,
         is_new: bool,
     ) -> None:
-        """Make the stream, or change what it keeps.
+        """Make the stream, or change of it what is ours.
 
         Raises:
             BusLost: there was no answer, or the server did not want it; the text says why.
         """
         name = self.address.stream
-        config = {
-            "name": name,
-            "subjects": list(subjects),
-            "retention": "limits",
-            "discard": "old",
-            "storage": "file",
-            "max_age": limits.max_age_s * NS_PER_S,
-            "max_bytes": limits.max_bytes,
-            "max_msgs": -1,
-            "max_msg_size": largest,
-            "num_replicas": 1,
-            "duplicate_window": min(limits.duplicates_s, limits.max_age_s) * NS_PER_S,
-            "metadata": dict(metadata),
-        }
+        told = None if is_new else await self._api(f"STREAM.INFO.{name}")
+        before = told and told["config"]
+        config = configured(before, name, subjects, metadata, limits, largest)
         await self._api(f"STREAM.{'CREATE' if is_new else 'UPDATE'}.{name}", config)
 
     async def last_of(self, subject: str) -> Stored | None:
