@@ -57,7 +57,8 @@ def problem_of(head: StreamHead | None, request: FeedRequest, clock: str, source
     for symbol in request.symbols:
         if symbol not in head.symbols:
             known = ", ".join(head.symbols)
-            return f"has no {symbol}: publish it too, or take some of {known}"
+            where = "" if head.clock == "real" else ", to another stream"
+            return f"has no {symbol}: publish it too{where}, or take some of {known}"
     for channel in sorted(request.channels):
         if channel not in head.channels:
             return f"has no {channel}: publish them too, or leave them out of feed.channels"

@@ -86,6 +86,11 @@ class OwnStream:
             theirs, mine = getattr(head, name), getattr(ours, name)
             if theirs != mine:
                 return f"has the {name} {theirs}, and this feed {mine}: take another --stream"
+        if ours.clock == "market" and head.symbols != ours.symbols:
+            # An event's place says whether the stream has it, and is another one among others.
+            known, wanted = ", ".join(head.symbols), ", ".join(ours.symbols)
+            what = f"has a recorded or generated market of {known}, and this feed is of {wanted}"
+            return f"{what}: take another --stream, or delete this one"
         return ""
 
     async def _listen(self, client: NatsClient) -> None:

@@ -11,6 +11,7 @@ from exchanges.feed_settings import Channel
 from exchanges.nats_chain import Fenced
 from exchanges.nats_feed import BusSettings
 from messages.errors import Away, VenueRefused
+from messages.ids import Symbol
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import BTC, ETH, LIMIT_S, Following, Publishing, candle, head
 from tests.exchanges.nats_bus.market import MARKS, configured, raw
@@ -127,7 +128,9 @@ def test_the_gate_says_in_one_sentence_what_is_wrong(
     def of(**asked: Any) -> str:
         return refusal(following(url, **asked)).removeprefix(f"the stream market at {url} ")
 
-    assert of(symbols=(ETH,)) == "has no ETH/USDT: publish it too, or take some of BTC/USDT"
+    assert of(symbols=(ETH,)) == (
+        "has no ETH/USDT: publish it too, to another stream, or take some of BTC/USDT"
+    )
     assert of(timeframe="5m") == "has candles of 1m: set feed.timeframe to that"
     assert of(patience=BusSettings()) == (
         'has a recorded or generated market: set feed.nats.clock to "market"'
@@ -139,6 +142,27 @@ def test_the_gate_says_in_one_sentence_what_is_wrong(
     assert of(channels=both).startswith("has no trades: publish them too")
     with pytest.raises(VenueRefused, match="has the source demo:7, and this feed demo:8: take"):
         publishing(url, head(source="demo:8")).open()
+
+
+@pytest.mark.parametrize("symbols", [(BTC, ETH), (ETH, BTC), (ETH,)])
+def test_of_a_recorded_market_the_stream_has_the_same_symbols_for_good(
+    server: NatsServer, publishing: Callable[..., Publishing], symbols: tuple[Symbol, ...]
+) -> None:
+    """A place among the events of one meant another event: the first of a new symbol were lost."""
+    first = publishing(server.url, head(symbols=(BTC,))).open().start()
+    first.put([candle(0)])
+    first.until_stored(1)
+    first.die()
+    before = configured(server)
+
+    with pytest.raises(VenueRefused) as refused:
+        publishing(server.url, head(symbols=symbols), writer="next").open()
+
+    assert str(refused.value) == (
+        f"the stream market at {server.url} has a recorded or generated market of BTC/USDT, and"
+        f" this feed is of {', '.join(symbols)}: take another --stream, or delete this one"
+    )
+    assert configured(server) == before
 
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence(
