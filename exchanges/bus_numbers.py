@@ -28,6 +28,17 @@ def done_with(what: Publishable, index: int) -> int:
     return index - isinstance(what, FeedGap | FeedEnded)
 
 
+def reaches_ns(what: Publishable) -> int:
+    """Give the moment that is known up to where this is the newest; 0 where it has none."""
+    match what:
+        case FeedGap():
+            return what.ts_to_ns
+        case FeedEnded():
+            return 0
+        case _:
+            return what.ts_event_ns
+
+
 class Numbers:
     """Each subject has its own numbers, and they outlive publishers.
 
@@ -51,11 +62,9 @@ class Numbers:
         self._sequences[subject] = frame.sequence
         match frame.what:
             case Candle():
-                self._closed_ns[subject] = frame.what.ts_event_ns
-            case Trade():
-                self._traded_ns[subject] = frame.what.ts_event_ns
-            case FeedGap():
-                self._traded_ns[subject] = frame.what.ts_to_ns
+                self._closed_ns[subject] = reaches_ns(frame.what)
+            case Trade() | FeedGap():
+                self._traded_ns[subject] = reaches_ns(frame.what)
         if self._is_replayed or frame.writer == self._writer:
             self.next_index = max(self.next_index, done_with(frame.what, frame.index) + 1)
 

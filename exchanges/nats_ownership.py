@@ -21,11 +21,12 @@ from exchanges.bus_frames import (
     stored_subjects,
     subjects_of,
 )
-from exchanges.bus_numbers import Numbers
+from exchanges.bus_numbers import Numbers, reaches_ns
+from exchanges.bus_reader import AHEAD_NS
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost
-from messages.bus import BusPulse
+from messages.bus import BusFrame, BusPulse
 from messages.errors import VenueRefused
 from messages.market import FeedPhase
 
@@ -50,10 +51,11 @@ class OwnStream:
         *,
         writer: str,
         pulse_s: float,
+        utc_ns: Callable[[], int],
     ) -> None:
         self._address, self._head, self._limits = address, head, limits
         self._numbers, self._on_foreign = numbers, on_foreign
-        self._writer, self._pulse_s = writer, pulse_s
+        self._writer, self._pulse_s, self._utc_ns = writer, pulse_s, utc_ns
 
     async def take(self, client: NatsClient, *, is_first: bool = True) -> StreamFacts:
         """Make the stream where there is none, and see that it is ours.
@@ -128,9 +130,7 @@ class OwnStream:
             if newest is None:
                 continue
             try:
-                self._numbers.learn(
-                    subject, frame_of(self._address.stream, subject, newest.payload)
-                )
+                self._numbers.learn(subject, self._frame(subject, newest.payload))
             except NoFrame:
                 self._on_foreign()
                 await self._learn_before(client, subject, newest.place)
@@ -144,5 +144,16 @@ class OwnStream:
         reading = await client.read([subject], room)
         async for stored in reading.up_to(last):
             with suppress(NoFrame):
-                frame = frame_of(self._address.stream, subject, stored.payload)
-                self._numbers.learn(subject, frame)
+                self._numbers.learn(subject, self._frame(subject, stored.payload))
+
+    def _frame(self, subject: str, payload: bytes) -> BusFrame:
+        """Read what the stream has.
+
+        Raises:
+            NoFrame: it is none, or one that no bot believes: it would hold up all that are due.
+        """
+        frame = frame_of(self._address.stream, subject, payload)
+        until_ns = self._utc_ns() + AHEAD_NS
+        if self._head.clock == "real" and reaches_ns(frame.what) > until_ns:
+            raise NoFrame("it is from the future")
+        return frame

@@ -58,6 +58,7 @@ class NatsWriter:
             self._found_foreign,
             writer=writer,
             pulse_s=pulse_s,
+            utc_ns=utc_ns,
         )
         self._chain = Chain(
             address,

@@ -11,7 +11,7 @@ from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
 from messages.codec import to_msgpack
 from messages.ids import NS_PER_S, ActorPath, TimestampNs
-from messages.market import FeedEnded, FeedPhase
+from messages.market import Candle, FeedEnded, FeedGap, FeedPhase
 from tests.exchanges.bus_run import (
     BEGIN_NS,
     BTC,
@@ -156,6 +156,42 @@ def test_on_a_real_clock_what_is_from_the_future_is_counted(
 
     assert len(reader.candles()) == 1
     assert "s in the future" in reader.feed.stats.problems[0]
+
+
+def test_on_a_real_clock_a_next_publisher_goes_on_behind_what_bots_believe(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    """Each candle that came for a year was taken for one that the stream had."""
+    now_ns = time.time_ns() // MINUTE_NS * MINUTE_NS
+
+    def sound(minute: int) -> Candle:
+        return candle(minute, BTC, now_ns, volume=Decimal(1))
+
+    first = publishing(server.url, head(clock="real")).open().start()
+    first.put([sound(-3)])
+    first.until_stored(1)
+    first.die()
+    ahead = candle(500_000, begin_ns=now_ns)
+    slip_in(server, subject_of("market", "candles", BTC), encoded(frame(ahead, 99)))
+    gap = FeedGap(
+        feed=ActorPath("anything"),
+        symbol=BTC,
+        ts_from_ns=TimestampNs(1),
+        ts_to_ns=ahead.ts_event_ns,
+        missing=0,
+    )
+    slip_in(server, subject_of("market", "trades", BTC), encoded(frame(gap, 99)))
+
+    second = publishing(server.url, head(clock="real"), writer="second")
+    reached = second.loop.submit(second.writer.open()).result(LIMIT_S)
+    second.start().put([sound(-2)])
+    second.until_stored(1)
+
+    assert reached == ({BTC: sound(-3).ts_event_ns}, {})
+    assert second.writer.state.foreign == 2
+    reader = following(server.url, BusSettings(clock="real"), history=5).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+    assert reader.history() == [sound(-3), sound(-2)]
 
 
 def test_on_a_real_clock_an_end_is_counted_and_ends_nobody(
