@@ -51,6 +51,11 @@ class Liveness:
             raise Stale(f"no publisher was heard for {silent_ms / 1000:.1f} s")
 
     @property
+    def writer(self) -> str:
+        """Who was heard last; empty before anybody was."""
+        return "" if self._pulse is None else self._pulse.writer
+
+    @property
     def skew_ms(self) -> int | None:
         """The exchange's clock minus ours, as the publisher has it."""
         return None if self._pulse is None else self._pulse.skew_ms

@@ -24,6 +24,7 @@ from exchanges.nats_answers import Stored, StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_gate import pass_bus_gate
 from exchanges.nats_reading import BusLost
+from exchanges.nats_successor import Successor
 from exchanges.source import SourceStats
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
@@ -85,6 +86,7 @@ class NatsFeed:
         self._phases = FeedPhases(request.path, backoff, rng, utc_ns)
         self._tell: Tell = lambda _: None
         self._liveness = Liveness(monotonic_ns())
+        self._successor = Successor(self._pass_gate)
         self._standing: Standing | None = None
         self._caught_up = False
         self._has_history = False
@@ -102,15 +104,18 @@ class NatsFeed:
         if self._client is None:
             self._client = NatsClient(self._address, str(self._request.path))
         try:
-            self._facts = await pass_bus_gate(
-                self._client, self._request, self._settings.clock, self._settings.source
-            )
+            self._facts = await self._pass_gate()
         except BaseException:
             await self.close()
             raise
         return FeedFacts(
             exchange=self._address.stream, skew_ms=None, streams=self._request.channels
         )
+
+    async def _pass_gate(self) -> StreamFacts:
+        assert self._client is not None, "it is open"
+        clock, source = self._settings.clock, self._settings.source
+        return await pass_bus_gate(self._client, self._request, clock, source)
 
     async def run(
         self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None, place: int = 0
@@ -161,7 +166,8 @@ class NatsFeed:
                 await self.open()
             assert self._client is not None, "it is open"
             began = self._client.closed.wait()
-            tasks = [asyncio.ensure_future(one) for one in (self._follow(), self._watch(), began)]
+            jobs = (self._follow(), self._watch(), self._successor.watch(), began)
+            tasks = [asyncio.ensure_future(job) for job in jobs]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 next(iter(done)).result()
@@ -279,6 +285,7 @@ class NatsFeed:
             self.stats.malformed += 1
             self.stats.note(f"a pulse: {error}")
             return
+        self._successor.hear(self._liveness.writer)
         self._phases.skew_ms = self._liveness.skew_ms
         self._judge()
 

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tests.exchanges.bus_run import (
     Following,
     Publishing,
     candle,
+    head,
 )
 from tests.exchanges.nats_bus.market import MARKS, consumers, raw
 from tests.exchanges.nats_server import NatsServer, nats_server
@@ -91,6 +94,35 @@ def test_a_silent_publisher_makes_the_market_stale_and_the_next_one_live(
     reader.until_phase(FeedPhase.LIVE, 2)
 
     assert FeedPhase.STALE in reader.phases()
+
+
+LESS: list[dict[str, Any]] = [{"symbols": (BTC,)}, {"channels": ("trades",)}]
+
+
+@pytest.mark.parametrize("less", LESS, ids=["symbols", "channels"])
+def test_a_next_publisher_that_has_less_is_not_followed_and_one_that_has_it_again_is(
+    server: NatsServer,
+    publishing: Callable[..., Publishing],
+    following: Callable[..., Following],
+    less: dict[str, Any],
+) -> None:
+    """The market was live, and nothing came."""
+    first = publishing(server.url, head(clock="real"), writer="first").open().start()
+    quick = BusSettings(quiet_ms=5_000, backoff_ms=20)
+    reader = following(server.url, quick, symbols=(ETH,)).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+    first.die()
+
+    second = publishing(server.url, head(clock="real", **less), writer="second").open().start()
+    missing = "ETH/USDT" if "symbols" in less else "candles"
+    reader.until(lambda: any(f"has no {missing}: publ" in s.reason for s in reader.states()))
+    second.die()
+    third = publishing(server.url, head(clock="real"), writer="third").open().start()
+    reader.until(lambda: reader.phases()[-1] is FeedPhase.LIVE)
+    now_ns = time.time_ns() // MINUTE_NS * MINUTE_NS
+    third.put([candle(-1, ETH, now_ns, volume=Decimal(1))])
+
+    assert len(reader.until_candles(1)) == 1
 
 
 def test_what_the_publisher_says_of_its_own_feed_is_what_the_reader_says(
