@@ -14,10 +14,12 @@ import msgspec
 from actors.actor import Actor
 from actors.address import Address
 from actors.log import logger
+from actors.published_trades import PublishedTrades
 from exchanges.writer_connection import WriterConnection
 from exchanges.writer_state import WriterState
 from messages.bus import BusNews
 from messages.errors import WatchkeeperError
+from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState
 from messages.market import (
     FeedEnded,
@@ -51,7 +53,8 @@ class PublisherFenced(WatchkeeperError):
 class PublisherKept:
     """What is known of publishing over all incarnations: `health` reads it on any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, trades: PublishedTrades | None = None) -> None:
+        self.trades = trades or PublishedTrades()
         self.connection: WriterConnection | None = None
         self.published = 0
         """By the connections before this one."""
@@ -110,6 +113,7 @@ class PublisherActor(Actor):
             connection.close(0)
             return
         self._kept.replace(connection)
+        self._kept.trades.begin_anew()
         put, epoch, clean = self._cell.mailbox.put, self.ctx.epoch, self._cell.clean
 
         def news(state: WriterState) -> None:
@@ -161,19 +165,19 @@ class PublisherActor(Actor):
     def _publish(self, batch: MarketBatch) -> None:
         connection = self._connection
         assert connection is not None, "it has started"
-        if batch.lost and batch.events:
-            first = batch.events[0]
-            gap = FeedGap(
-                feed=batch.feed,
-                symbol=first.symbol,
-                ts_from_ns=first.ts_event_ns,
-                ts_to_ns=first.ts_event_ns,
-                missing=batch.lost,
-            )
-            connection.put((gap,), batch.first_index)
+        trades = self._kept.trades
+        if batch.lost and batch.events and batch.first_index > self._next_index:
+            for gap in trades.gaps(batch, self._venue_now_ns()):
+                connection.put((gap,), batch.first_index)  # each stands before the same event
         known = max(0, self._next_index - batch.first_index)  # sent again, and under way
-        connection.put(batch.events[known:], batch.first_index + known)
+        events = batch.events[known:]
+        connection.put(events, batch.first_index + known)
         self._next_index = max(self._next_index, batch.first_index + len(batch.events))
+        trades.sent(events, self._next_index)
+
+    def _venue_now_ns(self) -> int:
+        state = self._kept.feed_state
+        return self.ctx.utc_ns() + ((state and state.skew_ms) or 0) * NS_PER_MS
 
     def _of_the_feed(self, message: FeedReport | FeedGap | FeedEnded | FeedState) -> None:
         self.ctx.tell(self._metrics, message)
@@ -213,6 +217,7 @@ class PublisherActor(Actor):
             self.ctx.show_state(*shown)
         if news.next_index > self._stored:
             self._stored = news.next_index
+            self._kept.trades.stored(news.next_index)
             ack = MarketAck(follower=self.ctx.path, next_index=news.next_index)
             self.ctx.tell(self._feed, ack)
             self.ctx.progress()

@@ -15,6 +15,7 @@ from actors.live_feed import LiveFeedActor
 from actors.live_memory import LiveKept, new_memory
 from actors.log import logger
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
+from actors.published_trades import PublishedTrades
 from actors.publisher import PublisherActor, PublisherKept
 from actors.runtime import Runtime
 from actors.supervisor import Supervisor
@@ -137,7 +138,8 @@ def build_publisher(
     feed_path = path_of_feed(config)
     metrics, publisher = runtime.address("metrics"), runtime.address(PUBLISHER)
     feed = runtime.address(feed_path)
-    kept, fold = PublisherKept(), MetricsFold()
+    trades = PublishedTrades(config.feed.symbols, gate.reached.traded_ns)
+    kept, fold = PublisherKept(trades), MetricsFold()
     ready = [gate.writer]
     connect = partial(_next_of, ready, make)
     tree = SupervisorSpec(
