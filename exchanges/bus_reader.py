@@ -4,9 +4,8 @@ Nothing on the bus is believed for its place alone. Frames are held against thos
 their own number and by their time; what is wrong is counted, told, and reaches nobody.
 """
 
-import msgspec
-
 from exchanges.bus_frames import NoFrame, frame_of, subject_of, subjects_of
+from exchanges.bus_line import Line
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
 from exchanges.source import GapSpan, SourceStats
 from messages.bus import BusFrame
@@ -16,14 +15,6 @@ from messages.market import Candle, FeedEnded, FeedGap, Tick, Trade
 AHEAD_NS = 60 * NS_PER_S
 """How far an event may be ahead of the clock: the clocks of three machines have a say in it."""
 _YEAR_NS = 366 * 86_400 * NS_PER_S
-
-
-class _Line(msgspec.Struct):
-    """What was last taken from one subject."""
-
-    writer: str = ""
-    sequence: int = 0
-    ts_ns: int = 0
 
 
 class BusReader:
@@ -42,7 +33,7 @@ class BusReader:
         self._stream, self._request = stream, request
         self._since_ns = dict(since_ns or {})
         self._next_open_ns: dict[Symbol, int] = dict(self._since_ns)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         channels = sorted(request.channels)
         self.subjects = subjects_of(stream, channels, request.symbols)
         self.tick_subjects = [
@@ -57,8 +48,9 @@ class BusReader:
         return [self._next_open_ns.get(symbol, 0) for symbol in self._request.symbols]
 
     def begin_anew(self) -> None:
-        """Forget the numbers: the stream is another one under the same name."""
-        self._lines.clear()
+        """Go on by times: the stream is another one under the same name, with other numbers."""
+        for line in self._lines.values():
+            line.cut()
 
     def take(self, subject: str, payload: bytes, now_ns: int | None) -> list[FeedItem]:
         """Give what is to be told for one message. `now_ns` None: this market has its own clock."""
@@ -90,39 +82,51 @@ class BusReader:
         if now_ns is not None:
             ahead_s = (ts_ns - now_ns) / NS_PER_S
             return f"it is {ahead_s:.0f} s in the future" if ts_ns > now_ns + AHEAD_NS else ""
-        last_ns = self._lines.get(subject, _Line()).ts_ns
+        last_ns = self._lines.get(subject, Line()).ts_ns
         return "more than a year after the one before" if 0 < last_ns < ts_ns - _YEAR_NS else ""
 
     # ------------------------------------------------------------ order
 
     def _in_order(self, subject: str, frame: BusFrame, *, is_real: bool) -> list[FeedItem]:
-        line = self._lines.setdefault(subject, _Line())
+        line = self._lines.setdefault(subject, Line())
         what = frame.what
-        is_same = line.writer == frame.writer
         if isinstance(what, Candle):
             return self._candle(line, frame, what)
-        if frame.sequence <= line.sequence and (is_same or _is_of_before(what, line.ts_ns)):
+        if self._had(line, frame, is_real=is_real):
             self._repeated(frame, line)
             return []
         told: list[FeedItem] = []
         missed = max(0, frame.sequence - line.sequence - 1) if line.sequence else 0
         # Of a real market nobody followed what happened between two publishers.
-        is_new = is_real and bool(line.writer) and not is_same
-        if isinstance(what, Trade) and (missed or is_new):
-            told.append(self._gap(what.symbol, line.ts_ns, what.ts_event_ns, missed))
-        self._note(line, frame, getattr(what, "ts_event_ns", line.ts_ns))
+        is_new = is_real and bool(line.writer) and line.writer != frame.writer
+        if isinstance(what, Trade):
+            if missed or is_new or line.may_lack:
+                told.append(self._gap(what.symbol, line.ts_ns, what.ts_event_ns, missed))
+            self.stats.usable += 1
+        if isinstance(what, Trade | Tick):
+            line.take(frame, what.ts_event_ns)
+        else:
+            line.number(frame)
+            line.may_lack |= bool(missed and line.ts_ns)
         if isinstance(what, FeedGap):
             what = self._gap(what.symbol, what.ts_from_ns, what.ts_to_ns, what.missing)
-        elif isinstance(what, Trade):
-            self.stats.usable += 1
         return [*told, what]
 
-    def _candle(self, line: _Line, frame: BusFrame, candle: Candle) -> list[FeedItem]:
+    def _had(self, line: Line, frame: BusFrame, *, is_real: bool) -> bool:
+        what, is_same = frame.what, line.writer == frame.writer
+        if not line.is_cut or not isinstance(what, Trade | FeedGap):
+            return frame.sequence <= line.sequence and (is_same or _is_of_before(what, line.ts_ns))
+        is_before = line.had(what, is_real=is_real)
+        if is_before:
+            line.number(frame)
+        return is_before
+
+    def _candle(self, line: Line, frame: BusFrame, candle: Candle) -> list[FeedItem]:
         """A candle's own time decides; its number only says that something is amiss."""
         symbol = candle.symbol
         due_ns = self._next_open_ns.get(symbol)
         if candle.ts_event_ns <= self._since_ns.get(symbol, 0):
-            self._note(line, frame, candle.ts_event_ns)
+            line.take(frame, candle.ts_event_ns)
             return []
         if due_ns is not None and candle.ts_open_ns < due_ns:
             self._repeated(frame, line, is_newest=candle.ts_event_ns == due_ns)
@@ -133,14 +137,11 @@ class BusReader:
             self.stats.note_gap(GapSpan(due_ns, candle.ts_open_ns, missing))
             told.append(self._feed_gap(symbol, due_ns, candle.ts_open_ns, missing))
         self._next_open_ns[symbol] = candle.ts_event_ns
-        self._note(line, frame, candle.ts_event_ns)
+        line.take(frame, candle.ts_event_ns)
         self.stats.usable += 1
         return [*told, candle]
 
-    def _note(self, line: _Line, frame: BusFrame, ts_ns: int) -> None:
-        line.writer, line.sequence, line.ts_ns = frame.writer, frame.sequence, ts_ns
-
-    def _repeated(self, frame: BusFrame, line: _Line, *, is_newest: bool = False) -> None:
+    def _repeated(self, frame: BusFrame, line: Line, *, is_newest: bool = False) -> None:
         if is_newest or frame.sequence == line.sequence:
             self.stats.duplicate += 1
         else:
@@ -160,7 +161,7 @@ class BusReader:
         )
 
 
-def _is_of_before(what: Trade | Tick | FeedGap | FeedEnded, last_ns: int) -> bool:
+def _is_of_before(what: Candle | Trade | Tick | FeedGap | FeedEnded, last_ns: int) -> bool:
     """Whether a publisher before this one told it: where all is read again, it comes again.
 
     Its number alone does not say so: a next publisher goes on by what the stream still has.

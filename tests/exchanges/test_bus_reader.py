@@ -150,9 +150,76 @@ def test_trades_of_several_publishers_that_are_all_read_again_are_told_once(
     told = taken(made, *stored, third, subject=TRADES, now_ns=now_ns)
 
     assert [item for item in told if isinstance(item, Trade)] == [trade(9)]
-    spans = [(item.ts_from_ns - BEGIN_NS, item.ts_to_ns - BEGIN_NS) for item in told
-             if isinstance(item, FeedGap)]  # fmt: skip
-    assert spans == ([] if now_ns is None else [(6, 9)])
+    assert spans(told) == ([] if now_ns is None else [(6, 9)])
+
+
+def spans(told: list[FeedItem]) -> list[tuple[int, int]]:
+    return [(item.ts_from_ns - BEGIN_NS, item.ts_to_ns - BEGIN_NS) for item in told
+            if isinstance(item, FeedGap)]  # fmt: skip
+
+
+@pytest.mark.parametrize("writer", ["a", "next"])
+@pytest.mark.parametrize("now_ns", [None, BEGIN_NS + MINUTE_NS], ids=["recorded", "real"])
+def test_in_a_stream_made_anew_the_first_later_trade_tells_that_others_may_be_missing(
+    now_ns: int | None, writer: str
+) -> None:
+    made = reader()
+    taken(made, *(frame(trade(i), i) for i in (1, 2, 3)), subject=TRADES, now_ns=now_ns)
+
+    made.begin_anew()
+    anew = (frame(trade(9), 1, writer), frame(trade(10), 2, writer))
+    told = taken(made, *anew, subject=TRADES, now_ns=now_ns)
+
+    assert [type(item) for item in told] == [FeedGap, Trade, Trade]
+    assert spans(told) == [(3, 9)]
+
+
+@pytest.mark.parametrize("now_ns", [None, BEGIN_NS + MINUTE_NS], ids=["recorded", "real"])
+def test_a_stream_made_anew_that_shows_what_was_told_goes_on_behind_it_without_a_hole(
+    now_ns: int | None,
+) -> None:
+    """Two of three trades of one moment were told; the third comes."""
+    made = reader()
+    at = (1, 2, 2, 2, 5)
+    stored = [frame(trade(when), number) for number, when in enumerate(at, 1)]
+    taken(made, *stored[:3], subject=TRADES, now_ns=now_ns)
+
+    made.begin_anew()
+    told = taken(made, *stored, subject=TRADES, now_ns=now_ns)
+
+    assert told == [trade(2), trade(5)]
+
+
+def test_of_a_real_market_a_trade_of_the_very_time_does_not_show_that_nothing_is_missing() -> None:
+    made, now_ns = reader(), BEGIN_NS + MINUTE_NS
+    taken(made, frame(trade(3), 1), subject=TRADES, now_ns=now_ns)
+
+    made.begin_anew()
+    anew = (frame(trade(3), 1), frame(trade(9), 2))
+    told = taken(made, *anew, subject=TRADES, now_ns=now_ns)
+
+    assert spans(told) == [(3, 9)]
+
+
+def test_a_gap_that_a_stream_made_anew_tells_itself_is_told_once() -> None:
+    made, now_ns = reader(), BEGIN_NS + MINUTE_NS
+    taken(made, frame(trade(3), 1), subject=TRADES, now_ns=now_ns)
+
+    made.begin_anew()
+    anew = (frame(gap_to(9), 1), frame(trade(9), 2))
+    told = taken(made, *anew, subject=TRADES, now_ns=now_ns)
+
+    assert spans(told) == [(0, 9)]
+
+
+def test_trades_that_are_missing_before_a_gap_are_told_with_the_next_one() -> None:
+    made = reader()
+
+    told = taken(
+        made, frame(trade(1), 1), frame(gap_to(30), 5), frame(trade(30), 6), subject=TRADES
+    )
+
+    assert spans(told) == [(0, 30), (1, 30)]
 
 
 def test_what_was_known_before_is_passed_over_and_a_hole_behind_it_is_told() -> None:
