@@ -108,7 +108,7 @@ class LiveFeedActor(Actor):
                 item = msgspec.structs.replace(item, reason=clean(item.reason))
             put(FeedNews(epoch=epoch, what=item, place=connection.place))
 
-        connection.run(take, dict(memory.closed_ns), memory.place)
+        connection.run(take, dict(memory.closed_ns), memory.place, dict(memory.traded_ns))
 
     def receive(self, message: Any) -> None:
         """Take in what the connection tells; serve whoever has room or is back."""

@@ -5,7 +5,7 @@ their own number and by their time; what is wrong is counted, told, and reaches 
 """
 
 from exchanges.bus_frames import NoFrame, frame_of, subject_of, subjects_of
-from exchanges.bus_line import Line
+from exchanges.bus_line import ALL, Line
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
 from exchanges.source import GapSpan, SourceStats
 from messages.bus import BusFrame
@@ -18,7 +18,11 @@ _YEAR_NS = 366 * 86_400 * NS_PER_S
 
 
 class BusReader:
-    """Outlives connections. `since_ns` says where the last known candle of a symbol closed."""
+    """Outlives connections.
+
+    `since_ns` says where the last known candle of a symbol closed, `traded_ns` when its last known
+    trade happened.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class BusReader:
         request: FeedRequest,
         stats: SourceStats,
         since_ns: "dict[Symbol, int] | None" = None,
+        traded_ns: "dict[Symbol, int] | None" = None,
     ) -> None:
         self.stats = stats
         self.foreign = 0
@@ -33,7 +38,10 @@ class BusReader:
         self._stream, self._request = stream, request
         self._since_ns = dict(since_ns or {})
         self._next_open_ns: dict[Symbol, int] = dict(self._since_ns)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, Line] = {
+            subject_of(stream, Channel.TRADES, symbol): Line(ts_ns=at_ns, taken=ALL)
+            for symbol, at_ns in (traded_ns or {}).items()
+        }
         channels = sorted(request.channels)
         self.subjects = subjects_of(stream, channels, request.symbols)
         self.tick_subjects = [
@@ -44,13 +52,34 @@ class BusReader:
         self._known = {*self.subjects, *self.tick_subjects}
 
     def known_since(self) -> list[int]:
-        """Give for each symbol where its last candle closed; 0 where none is known."""
-        return [self._next_open_ns.get(symbol, 0) for symbol in self._request.symbols]
+        """Give for each symbol where its last candle closed, and for each subject how far it is.
+
+        0 where nothing is known.
+        """
+        closed = [self._next_open_ns.get(symbol, 0) for symbol in self._request.symbols]
+        return [*closed, *(line.ts_ns for line in self._lines.values())]
 
     def begin_anew(self) -> None:
         """Go on by times: the stream is another one under the same name, with other numbers."""
         for line in self._lines.values():
             line.cut()
+
+    def go_on_by_time(self) -> None:
+        """Something may be missing: where no number shows it, times do."""
+        for line in self._lines.values():
+            if not line.sequence:
+                line.cut()
+
+    def may_have_told(self, subject: str, payload: bytes) -> bool:
+        """Whether this can be what was told last: of what nothing is known, anything can."""
+        try:
+            what = frame_of(self._stream, subject, payload).what
+        except NoFrame:
+            return True
+        if isinstance(what, Candle):
+            return self._since_ns.get(what.symbol, what.ts_event_ns) == what.ts_event_ns
+        line = self._lines.get(subject)
+        return line is None or not isinstance(what, Trade) or line.ts_ns == what.ts_event_ns
 
     def take(self, subject: str, payload: bytes, now_ns: int | None) -> list[FeedItem]:
         """Give what is to be told for one message. `now_ns` None: this market has its own clock."""

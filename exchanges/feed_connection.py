@@ -73,10 +73,16 @@ class FeedConnection:
     def took(self, count: int) -> None:
         """Say how many of the told items are done with: a market that can wait will."""
 
-    def run(self, tell: Tell, since_ns: Mapping[Symbol, int], place: int = 0) -> None:
+    def run(
+        self,
+        tell: Tell,
+        since_ns: Mapping[Symbol, int],
+        place: int = 0,
+        traded_ns: Mapping[Symbol, int] | None = None,
+    ) -> None:
         """Begin to tell, from the feed's own thread; if it ends by a fault, that is told too.
 
-        `since_ns` and `place` say what an earlier connection had told.
+        `since_ns`, `place` and `traded_ns` say what an earlier connection had told.
         """
 
         def ended(run: "Future[None]") -> None:
@@ -85,7 +91,7 @@ class FeedConnection:
                 tell(self._stopped(f"{type(error).__name__}: {error}"))
 
         self._runs = True
-        self._loop.submit(self._telling(tell, since_ns, place)).add_done_callback(ended)
+        self._loop.submit(self._telling(tell, since_ns, place, traded_ns)).add_done_callback(ended)
 
     def close(self, limit_s: float) -> bool:
         """End whatever it does; True when its thread has ended within the limit."""
@@ -99,6 +105,7 @@ class FeedConnection:
         tell: Tell,
         since_ns: Mapping[Symbol, int],
         place: int,  # noqa: ARG002 - of a feed that knows places
+        traded_ns: Mapping[Symbol, int] | None,  # noqa: ARG002 - and can tell what is missing
     ) -> Coroutine[Any, Any, None]:
         return self._feed.run(tell, since_ns)
 

@@ -31,6 +31,10 @@ class NatsConnection(FeedConnection):
             self._loop.call(self._market.wake)
 
     def _telling(
-        self, tell: Tell, since_ns: Mapping[Symbol, int], place: int
+        self,
+        tell: Tell,
+        since_ns: Mapping[Symbol, int],
+        place: int,
+        traded_ns: Mapping[Symbol, int] | None,
     ) -> Coroutine[Any, Any, None]:
-        return self._market.run(tell, since_ns, place)
+        return self._market.run(tell, since_ns, place, traded_ns)

@@ -8,7 +8,7 @@ says that its own market is not live, makes this one stale: the bus may be well 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 import msgspec
@@ -73,7 +73,12 @@ class NatsFeed:
         self.stats = SourceStats()
         """Any thread may read it."""
         self.place = 0
-        """Where the stream has what is told now; read it in `tell`."""
+        """Where the stream has what is told now; read it in `tell`.
+
+        Before the history is told it is 0, for nowhere: a next one has all of that to tell.
+        """
+        self._at = 0
+        """How far the stream is read."""
         self._address, self._request, self._settings = address, request, settings
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._client: NatsClient | None = None
@@ -89,7 +94,8 @@ class NatsFeed:
         self._successor = Successor(self._pass_gate)
         self._standing: Standing | None = None
         self._caught_up = False
-        self._has_history = False
+        self._past: Past | None = None
+        """What is to be told as history, over all connections until it is."""
         self._end: FeedEnded | None = None
         """Told once nothing is behind it: the recording may have been published, longer, later."""
         self._told = self._taken = 0
@@ -118,18 +124,25 @@ class NatsFeed:
         return await pass_bus_gate(self._client, self._request, clock, source)
 
     async def run(
-        self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None, place: int = 0
+        self,
+        tell: Tell,
+        since_ns: Mapping[Symbol, int] | None = None,
+        place: int = 0,
+        traded_ns: Mapping[Symbol, int] | None = None,
     ) -> None:
         """Tell until cancelled. `tell` is called on the loop and must neither block nor raise.
 
-        `since_ns` and `place` say what is known already; with neither, a real clock's last
-        candles are told as history first.
+        `since_ns`, `place` and `traded_ns` say what is known already; unless it is something of
+        each symbol, a real clock's last candles are told as history first.
         """
         self._tell = self._phases.tell = self._counting(tell)
-        self.place = place
-        self._has_history = bool(since_ns or place) or self._settings.clock == "market"
+        self.place = self._at = place
+        closed_ns, traded_ns = dict(since_ns or {}), dict(traded_ns or {})
+        has_history = bool(place or traded_ns) or closed_ns.keys() >= set(self._request.symbols)
+        is_all_told = has_history or self._settings.clock == "market"
+        self._past = None if is_all_told else Past(self._request)
         self._reader = BusReader(
-            self._address.stream, self._request, self.stats, dict(since_ns or {})
+            self._address.stream, self._request, self.stats, closed_ns, traded_ns
         )
         try:
             while True:
@@ -192,9 +205,12 @@ class NatsFeed:
         assert facts is not None
         if facts.created != self._created and self._created:
             reader.begin_anew()
-            self.place = 0  # another stream under the same name
-        elif self.place and not await self._is_where_we_were(client, facts):
-            self.place = 0
+            self.place = self._at = 0  # another stream under the same name
+        elif not await self._is_where_we_were(client, facts):
+            reader.go_on_by_time()
+            self.place = self._at = 0
+        elif self._at + 1 < facts.first:
+            reader.go_on_by_time()  # what is missing shows by the numbers, where they are known
         self._created = facts.created
         self._liveness = Liveness(self._monotonic_ns())
         await client.listen(pulse_subject(self._address.stream), self._take_pulse)
@@ -208,54 +224,68 @@ class NatsFeed:
 
         If not, all is read again: what was taken before is known by its time and number.
         """
-        if self.place < facts.first:
-            return True  # it keeps that no more: what is missing shows
-        there = await client.at(self.place)
-        return there is not None and self._last in (b"", there.payload)
+        if not self._at:
+            return False
+        if self._at < facts.first:
+            return True  # it keeps that no more
+        there = await client.at(self._at)
+        if there is None or self._last:
+            return there is not None and there.payload == self._last
+        return self._reader.may_have_told(there.subject, there.payload)
 
     async def _read(self, client: NatsClient) -> None:
-        begins = self.place + 1 if self.place else 0
+        begins = self._at + 1 if self._at else 0
         since_ns = 0 if begins or self._settings.clock == "market" else self._looks_back_to_ns()
         reading = await client.read(
             self._reader.subjects, self._room, place=begins, since_ns=since_ns
         )
-        past = None if self._has_history else Past(self._request)
         left = reading.pending
         if not left:
-            self._is_caught_up(past)
+            self._is_caught_up()
         async for stored in reading.messages():
             was_behind = left > 0
             if stored is not None:
-                self._take(stored, past if was_behind else None)
+                self._take(stored)
             # A stream lets go of what is too old also where nobody has read it yet.
             left = 0 if stored is None else min(left - 1, stored.behind)
             if was_behind and left <= 0:
-                self._is_caught_up(past)
+                self._is_caught_up()
             if self._end is not None and (stored is None or not stored.behind):
                 end, self._end = self._end, None
-                self._tell(end)
+                self._tell_all([end])
 
-    def _take(self, stored: Stored, past: Past | None) -> None:
+    def _take(self, stored: Stored) -> None:
         items = self._reader.take(stored.subject, stored.payload, self._now_ns())
-        self.place, self._last = stored.place, stored.payload
-        for item in items:
-            if past is not None:
-                past.take(item)
-                continue
-            self._end = item if isinstance(item, FeedEnded) else None
-            if self._end is None:
-                self._tell(item)
-            elif self._settings.clock == "real":  # which has none, whoever says so
-                self._end = None
-                self.stats.malformed += 1
-                self.stats.note(f"{stored.subject!r}: a live market has no end")
+        self._at, self._last = stored.place, stored.payload
+        if self._past is not None:
+            for item in items:
+                self._past.take(item)
+        elif items and isinstance(items[-1], FeedEnded):
+            self._take_end(items[-1], stored.subject)
+        else:
+            self._end = None if items else self._end
+            self._tell_all(items)
 
-    def _is_caught_up(self, past: Past | None) -> None:
+    def _take_end(self, end: FeedEnded, subject: str) -> None:
+        if self._settings.clock == "real":  # which has none, whoever says so
+            self.stats.malformed += 1
+            self.stats.note(f"{subject!r}: a live market has no end")
+            return
+        self._end = end
+
+    def _tell_all(self, items: Sequence[FeedItem]) -> None:
+        """Tell what belongs together: whoever has not had the last of it is told all again."""
+        for item in items[:-1]:
+            self._tell(item)
+        self.place = self._at
+        for item in items[-1:]:
+            self._tell(item)
+
+    def _is_caught_up(self) -> None:
         """What the stream had when we came is told; from now on it is what happens."""
-        if past is not None:
-            for history in past.histories():
-                self._tell(history)
-            self._has_history = True
+        if self._past is not None:
+            histories, self._past = self._past.histories(), None
+            self._tell_all(histories)
         self._caught_up = True
         self._judge()
 

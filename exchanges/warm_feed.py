@@ -42,6 +42,7 @@ class WarmFeed(FeedConnection):
         self._state: FeedState | None = None
         self._closed_ns: dict[Symbol, int] = {}
         self._heir: Tell | None = None
+        self._place = 0
         self._news: deque[Candle] = deque(maxlen=_NEWS)
         super().__init__(make, path, on_error)
 
@@ -49,15 +50,30 @@ class WarmFeed(FeedConnection):
         """Begin to follow, for whoever takes it over."""
         super().run(self._take, {})
 
-    def run(self, tell: Tell, since_ns: Mapping[Symbol, int], place: int = 0) -> None:
+    def run(
+        self,
+        tell: Tell,
+        since_ns: Mapping[Symbol, int],
+        place: int = 0,
+        traded_ns: Mapping[Symbol, int] | None = None,
+    ) -> None:
         """Tell all that was kept, as history, and from now on what comes."""
-        del since_ns, place  # of a feed that told nobody anything
+        del since_ns, place, traded_ns  # of a feed that told nobody anything
         with self._lock:  # so that nothing overtakes what was kept
-            for item in self._kept():
+            kept, at, self._place = list(self._kept()), self._place, 0
+            for item in kept[:-1]:  # whoever has not had the last of it has nothing yet
+                tell(item)
+            self._place = at
+            for item in kept[-1:]:
                 tell(item)
             self._heir = tell
             self._candles, self._ticks = {}, {}
             self._news.clear()
+
+    @property
+    def place(self) -> int:
+        """Where the source has what is told now; 0 where it can't go on from a place."""
+        return self._place
 
     @property
     def phase(self) -> FeedPhase:
@@ -106,6 +122,7 @@ class WarmFeed(FeedConnection):
 
     def _take(self, item: FeedItem) -> None:
         with self._lock:
+            self._place = getattr(self._feed, "place", 0)
             if isinstance(item, FeedState):
                 self._state = item
             if self._heir is not None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from decimal import Decimal
 from random import Random
@@ -153,6 +153,8 @@ class Following(Told):
         super().__init__()
         self.problems: list[str] = []
         self.takes = True
+        self.places: list[int] = []
+        """Of each that was told."""
         self._news = threading.Condition()
         self.loop = VenueLoop("feed-of-a-test", self.problems.append)
         self.loop.start()
@@ -172,13 +174,19 @@ class Following(Told):
         self.loop.submit(self.feed.open()).result(LIMIT_S)
         return self
 
-    def start(self, since_ns: dict[Symbol, int] | None = None, place: int = 0) -> "Following":
-        self._run = self.loop.submit(self.feed.run(self._tell, since_ns, place))
+    def start(
+        self,
+        since_ns: dict[Symbol, int] | None = None,
+        place: int = 0,
+        traded_ns: Mapping[Symbol, int] | None = None,
+    ) -> "Following":
+        self._run = self.loop.submit(self.feed.run(self._tell, since_ns, place, traded_ns))
         return self
 
     def _tell(self, item: FeedItem) -> None:
         with self._news:
             self.told.append(item)
+            self.places.append(self.feed.place)
             if self.takes:
                 self.feed.took(len(self.told))
             self._news.notify_all()

@@ -117,6 +117,21 @@ def gap(first: int, last: int) -> FeedGap:
     )
 
 
+def test_of_what_was_kept_only_the_last_has_the_place_to_go_on_from() -> None:
+    """A restart in between is told all of it once more, and of trades from before none."""
+    feed, places = made({}), list[int]()
+    feed._feed.place = 7  # type: ignore[attr-defined]  # as of a market that has places
+    feed._take(FeedHistory(symbol=BTC, candles=(candle(1),)))
+    feed._take(gap(0, 2))
+    feed._feed.place = 9  # type: ignore[attr-defined]  # of what is still to be told
+
+    feed.run(lambda _: places.append(feed.place), {})
+    feed._take(candle(2))
+    feed.close(LIMIT_S)
+
+    assert places == [0, 7, 9]
+
+
 def test_of_gaps_only_those_in_what_is_kept_are_told_and_bars_that_are_due_are_counted() -> None:
     feed, told = made({}), Told()
     for item in (FeedHistory(symbol=BTC, candles=(candle(1),)), gap(2, 4), candle(4)):

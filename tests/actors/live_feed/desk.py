@@ -28,15 +28,21 @@ class Line:
     def __init__(self) -> None:
         self.stats = SourceStats()
         self.since_ns: dict[Symbol, int] = {}
+        self.traded_ns: dict[Symbol, int] = {}
         self.closed = False
         self.place = self.begins = self.done = 0
         self.runs = threading.Event()
         self.tell: Callable[[Any], object] = lambda _: None
 
     def run(
-        self, tell: Callable[[Any], object], since_ns: dict[Symbol, int], place: int = 0
+        self,
+        tell: Callable[[Any], object],
+        since_ns: dict[Symbol, int],
+        place: int = 0,
+        traded_ns: dict[Symbol, int] | None = None,
     ) -> None:
         self.tell, self.since_ns, self.begins = tell, since_ns, place
+        self.traded_ns = traded_ns or {}
         self.runs.set()
 
     def took(self, count: int) -> None:

@@ -150,6 +150,7 @@ def test_where_a_connection_goes_on_from_its_place_no_trade_is_missing(
     desk.seen.until_events(2)
     desk.runtime.ask(desk.feed, Ping())
     assert desk.told.of(FeedGap) == []
+    assert desk.line(2).traded_ns == {BTC: NS_PER_S}, "so that it can tell where it can't go on"
 
 
 def test_what_connections_have_counted_is_summed_up_and_not_kept_one_by_one() -> None:
