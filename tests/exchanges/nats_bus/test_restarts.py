@@ -163,18 +163,18 @@ def test_a_history_that_is_not_all_told_has_no_place_to_go_on_from(
 def test_a_history_that_a_lost_connection_falls_into_is_told_whole(
     tmp_path: Path, following: Callable[..., Following]
 ) -> None:
-    begin_ns = time.time_ns() // MINUTE_NS * MINUTE_NS - 100 * MINUTE_NS
-    past = [candle(i, BTC, begin_ns) for i in range(100)]
+    begin_ns = time.time_ns() // MINUTE_NS * MINUTE_NS - 600 * MINUTE_NS
+    past = [candle(i, BTC, begin_ns) for i in range(600)]
     with nats_server(tmp_path) as server:
         publisher = Publishing(server.url, head(clock="real")).open().start()
         publisher.put(past)
-        publisher.until_stored(100)
-        reader = following(server.url, settings(), history=50).open()
+        publisher.until_stored(600)
+        reader = following(server.url, settings(), history=500).open()
         take = reader.feed._take
 
         def take_and_be_cut_off(stored: Stored) -> None:
             take(stored)
-            if stored.place == 70:
+            if stored.place == 200:
                 server.kill()
                 server.start()
 
@@ -185,4 +185,4 @@ def test_a_history_that_a_lost_connection_falls_into_is_told_whole(
         reader.stop()
 
     assert FeedPhase.BACKOFF in reader.phases()
-    assert reader.history() == past[50:]
+    assert reader.history() == past[100:]
