@@ -6,7 +6,7 @@ from typing import NamedTuple
 from exchanges.bus_frames import channel_of, end_subject, subject_of
 from messages.bus import BusFrame
 from messages.ids import Symbol, TimestampNs
-from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Trade
+from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Tick, Trade
 
 Publishable = MarketEvent | FeedGap | FeedEnded
 
@@ -44,7 +44,8 @@ class Numbers:
 
     `is_replayed`: the feed is shown from its beginning each time, so an event's place in it says
     whether the stream has it. Of a real market a candle's time says so, and the place only as
-    long as it is the same process that numbers.
+    long as it is the same process that numbers. Ticks are kept nowhere, so nobody can learn their
+    numbers: those are the time, which goes on from one incarnation to the next.
     """
 
     def __init__(self, stream: str, writer: str, *, is_replayed: bool) -> None:
@@ -84,7 +85,10 @@ class Numbers:
         if self._has(subject, event, index):
             self.repeated += 1
             return None
-        sequence = self._sequences[subject] = self._sequences.get(subject, 0) + 1
+        sequence = self._sequences.get(subject, 0) + 1
+        if isinstance(event, Tick):
+            sequence = max(sequence, now_ns)
+        self._sequences[subject] = sequence
         if isinstance(event, Candle):
             self._closed_ns[subject] = event.ts_event_ns
         frame = BusFrame(

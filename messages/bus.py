@@ -17,7 +17,10 @@ class BusFrame(Message, kw_only=True, frozen=True):
     writer: str
     """Which process published it; another one after each start."""
     sequence: int
-    """Its place on its subject, from 1; it goes on where the publisher before had stopped."""
+    """Its place on its subject, from 1; it goes on where the publisher before had stopped.
+
+    Of a tick, which no stream keeps, any number larger than that of the one before.
+    """
     index: int
     """Its place among all events of the publisher's feed."""
     ts_published_ns: TimestampNs

@@ -25,7 +25,7 @@ from exchanges.source import SourceStats
 from messages.bus import BusFrame
 from messages.codec import to_msgpack
 from messages.ids import ActorPath, Symbol, TimestampNs
-from messages.market import Candle, FeedEnded, FeedGap, Trade
+from messages.market import Candle, FeedEnded, FeedGap, Tick, Trade
 from tests.exchanges.bus_run import BEGIN_NS, BTC, ETH, MINUTE_NS, candle, head
 
 HERE = subject_of("market", "candles", BTC)
@@ -52,15 +52,29 @@ def trade(at: int) -> Trade:
     )
 
 
-def reader(since_ns: dict[Symbol, int] | None = None) -> BusReader:
-    request = FeedRequest(
+def tick(at: int) -> Tick:
+    return Tick(
+        symbol=BTC,
+        bid_price=Decimal(1),
+        ask_price=Decimal(2),
+        ts_event_ns=TimestampNs(BEGIN_NS + at),
+        ts_received_ns=TimestampNs(BEGIN_NS + at),
+    )
+
+
+def request(*channels: Channel) -> FeedRequest:
+    return FeedRequest(
         path=ActorPath("feed"),
         symbols=(BTC,),
         timeframe="1m",
         timeframe_ns=MINUTE_NS,
-        channels=frozenset({Channel.CANDLES, Channel.TRADES}),
+        channels=frozenset(channels),
     )
-    return BusReader("market", request, SourceStats(), since_ns)
+
+
+def reader(since_ns: dict[Symbol, int] | None = None) -> BusReader:
+    asked = request(Channel.CANDLES, Channel.TRADES)
+    return BusReader("market", asked, SourceStats(), since_ns)
 
 
 def taken(
@@ -328,6 +342,21 @@ def test_numbers_go_on_where_the_stream_ends() -> None:
     assert made is not None
     assert (made[0], made[1].sequence, made[1].index) == (HERE, 6, 9)
     assert numbers.repeated == 1
+
+
+def test_ticks_go_on_where_the_publishers_actor_begins_anew() -> None:
+    """It has the name of the one before, and no stream keeps a tick that would tell the number."""
+    ticks = subject_of("market", "ticks", BTC)
+    made = BusReader("market", request(Channel.TICKS), SourceStats())
+    told: list[FeedItem] = []
+    for start in (0, 100):
+        numbers = Numbers("market", "one", is_replayed=False)
+        for number in range(start, start + 3):
+            framed = numbers.frame(tick(number), 0, BEGIN_NS + number // 2)  # two at one moment
+            assert framed is not None
+            told += made.take(ticks, encoded(framed[1]), BEGIN_NS)
+
+    assert told == [tick(number) for number in (0, 1, 2, 100, 101, 102)]
 
 
 def test_the_end_of_a_recording_is_no_event_of_it_and_a_longer_one_goes_on_behind() -> None:
