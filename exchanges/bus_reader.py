@@ -7,6 +7,7 @@ their own number and by their time; what is wrong is counted, told, and reaches 
 from exchanges.bus_frames import NoFrame, frame_of, subject_of, subjects_of
 from exchanges.bus_line import ALL, Line
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
+from exchanges.row_times import Leap
 from exchanges.source import GapSpan, SourceStats
 from messages.bus import BusFrame
 from messages.ids import NS_PER_S, Symbol, TimestampNs
@@ -14,7 +15,6 @@ from messages.market import Candle, FeedEnded, FeedGap, Tick, Trade
 
 AHEAD_NS = 60 * NS_PER_S
 """How far an event may be ahead of the clock: the clocks of three machines have a say in it."""
-_YEAR_NS = 366 * 86_400 * NS_PER_S
 
 
 class BusReader:
@@ -42,6 +42,7 @@ class BusReader:
             subject_of(stream, Channel.TRADES, symbol): Line(ts_ns=at_ns, taken=ALL)
             for symbol, at_ns in (traded_ns or {}).items()
         }
+        self._leaps: dict[str, Leap] = {}
         channels = sorted(request.channels)
         self.subjects = subjects_of(stream, channels, request.symbols)
         self.tick_subjects = [
@@ -111,8 +112,9 @@ class BusReader:
         if now_ns is not None:
             ahead_s = (ts_ns - now_ns) / NS_PER_S
             return f"it is {ahead_s:.0f} s in the future" if ts_ns > now_ns + AHEAD_NS else ""
-        last_ns = self._lines.get(subject, Line()).ts_ns
-        return "more than a year after the one before" if 0 < last_ns < ts_ns - _YEAR_NS else ""
+        last_ns = self._lines.get(subject, Line()).ts_ns or -1
+        is_wild = self._leaps.setdefault(subject, Leap()).is_wild(last_ns, ts_ns)
+        return "more than a year after the one before" if is_wild else ""
 
     # ------------------------------------------------------------ order
 

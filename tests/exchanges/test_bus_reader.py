@@ -294,6 +294,27 @@ def test_a_candle_that_makes_no_sense_is_counted_and_told(
     assert made.stats.problems == [f"{HERE!r}: {why}"]
 
 
+def test_behind_a_hole_of_years_a_recording_goes_on_from_its_second_candle_as_in_a_replay() -> None:
+    made, years = reader(), 500 * 24 * 60
+    minutes = (0, 1, years, years + 1, years + 2)
+
+    told = taken(made, *(frame(candle(minute), number) for number, minute in enumerate(minutes, 1)))
+
+    candles = [item for item in told if isinstance(item, Candle)]
+    assert candles == [candle(minute) for minute in (0, 1, years + 1, years + 2)]
+    (gap,) = [item for item in told if isinstance(item, FeedGap)]
+    assert gap.missing == years - 1
+    assert made.stats.malformed == 1
+
+
+def test_one_candle_that_claims_to_be_of_another_year_is_left_out_and_the_next_goes_on() -> None:
+    made, years = reader(), 500 * 24 * 60
+
+    told = taken(made, *(frame(candle(minute), minute + 1) for minute in (0, years, 1, 2)))
+
+    assert told == [candle(0), candle(1), candle(2)]
+
+
 # ------------------------------------------------------------ names and numbers
 
 
