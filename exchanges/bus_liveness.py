@@ -8,8 +8,15 @@ from typing import NamedTuple
 
 from exchanges.bus_frames import pulse_of
 from messages.bus import BusPulse
-from messages.ids import NS_PER_MS
+from messages.ids import NS_PER_MS, NS_PER_S
 from messages.market import FeedPhase
+
+AHEAD_NS = 60 * NS_PER_S
+"""How far an event may be ahead of the clock: the clocks of three machines have a say in it."""
+_BEHIND = (
+    f"this machine's clock is more than {AHEAD_NS // NS_PER_S} s behind the publisher's, so that"
+    " what happens now would be in the future: set the one that is wrong"
+)
 
 
 class Stale(Exception):
@@ -30,15 +37,17 @@ class Liveness:
     def __init__(self, now_ns: int) -> None:
         self._pulse: BusPulse | None = None
         self._heard_ns = now_ns
+        self._is_behind = False
 
-    def hear(self, payload: bytes, now_ns: int) -> None:
-        """Take a pulse.
+    def hear(self, payload: bytes, now_ns: int, utc_ns: int | None) -> None:
+        """Take a pulse. `utc_ns` is None where the market has a clock of its own.
 
         Raises:
             NoFrame: it is none.
         """
         self._pulse = pulse_of(payload)
         self._heard_ns = now_ns
+        self._is_behind = utc_ns is not None and self._pulse.ts_ns > utc_ns + AHEAD_NS
 
     def check(self, now_ns: int, quiet_ms: int) -> None:
         """Pass when somebody was heard of late.
@@ -67,6 +76,8 @@ class Liveness:
             return None
         if pulse.phase is FeedPhase.STOPPED:
             return Standing(FeedPhase.STALE, "the publisher has ended", pulse.skew_ms)
+        if self._is_behind:
+            return Standing(FeedPhase.STALE, _BEHIND, pulse.skew_ms)
         told = pulse.reason
         if not told and pulse.phase is not FeedPhase.LIVE:
             told = str(pulse.phase)

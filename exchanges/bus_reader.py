@@ -6,15 +6,13 @@ their own number and by their time; what is wrong is counted, told, and reaches 
 
 from exchanges.bus_frames import NoFrame, frame_of, subject_of, subjects_of
 from exchanges.bus_line import ALL, Line
+from exchanges.bus_liveness import AHEAD_NS
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
 from exchanges.row_times import Leap
 from exchanges.source import GapSpan, SourceStats
 from messages.bus import BusFrame
 from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.market import Candle, FeedEnded, FeedGap, Tick, Trade
-
-AHEAD_NS = 60 * NS_PER_S
-"""How far an event may be ahead of the clock: the clocks of three machines have a say in it."""
 
 
 class BusReader:

@@ -309,7 +309,8 @@ class NatsFeed:
 
     def _take_pulse(self, _: str, payload: bytes) -> None:
         try:
-            self._liveness.hear(payload, self._monotonic_ns())
+            utc_ns = None if self._settings.clock == "market" else self._utc_ns()
+            self._liveness.hear(payload, self._monotonic_ns(), utc_ns)
         except NoFrame as error:
             self._reader.foreign += 1
             self.stats.malformed += 1

@@ -15,6 +15,7 @@ import pytest
 from exchanges.nats_client import NatsClient
 from exchanges.nats_feed import BusSettings
 from exchanges.nats_reading import BusLost
+from messages.ids import NS_PER_S
 from messages.market import FeedPhase
 from tests.exchanges.bus_run import (
     BEGIN_NS,
@@ -139,6 +140,26 @@ def test_what_the_publisher_says_of_its_own_feed_is_what_the_reader_says(
 
     stale = next(s for s in reader.states() if s.phase is FeedPhase.STALE)
     assert stale.reason == "the publisher: REST had more"
+    assert reader.phases().count(FeedPhase.CONNECTING) == 1
+
+
+def test_a_clock_that_is_set_back_makes_the_market_stale_until_it_is_right_again(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    """No candle can be believed then: all that happens is in the future."""
+    real, behind_s = BusSettings(quiet_ms=5_000, backoff_ms=20), 0
+    publishing(server.url, head(clock="real")).open().start()
+    reader = following(server.url, real, lambda: time.time_ns() - behind_s * NS_PER_S).open()
+    reader.start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    behind_s = 120
+    reader.until_phase(FeedPhase.STALE)
+    behind_s = 0
+    reader.until_phase(FeedPhase.LIVE, 2)
+
+    (stale,) = [state for state in reader.states() if state.phase is FeedPhase.STALE]
+    assert stale.reason.startswith("this machine's clock is more than 60 s behind the publisher's")
     assert reader.phases().count(FeedPhase.CONNECTING) == 1
 
 
