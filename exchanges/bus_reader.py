@@ -89,8 +89,8 @@ class BusReader:
             self.foreign += 1
             problem = str(error)
         if problem:
-            self.stats.malformed += 1
             self.stats.note(f"{subject[:80]!r}: {problem}")
+            self.stats.malformed += 1  # any thread may read it: what is counted is noted
             return []
         return self._in_order(subject, frame, is_real=now_ns is not None)
 
