@@ -39,7 +39,7 @@ class Liveness:
         self._heard_ns = now_ns
         self._is_behind = False
 
-    def hear(self, payload: bytes, now_ns: int, utc_ns: int | None) -> None:
+    def hear(self, payload: bytes, now_ns: int, utc_ns: int | None = None) -> None:
         """Take a pulse. `utc_ns` is None where the market has a clock of its own.
 
         Raises:
