@@ -21,8 +21,8 @@ from exchanges.bus_frames import (
     stored_subjects,
     subjects_of,
 )
+from exchanges.bus_liveness import AHEAD_NS
 from exchanges.bus_numbers import Numbers, reaches_ns
-from exchanges.bus_reader import AHEAD_NS
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost
