@@ -19,13 +19,14 @@ from actors.exit_desk import GO_ON
 from actors.gateway import Gateway
 from actors.judgement import claim_of
 from actors.ledger_away import LedgerAway
+from actors.log import logger
 from actors.stop_desk import KEEP_STOPS
 from actors.telling import ToMetrics, ToStrategy
 from actors.tidying import TIDY
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict, bears_on_risk
 from decisions.risk import RiskLimits
-from messages.errors import LedgerLost
+from messages.errors import LedgerFenced, LedgerLost, LedgerUnavailable
 from messages.halting import EndStop
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
@@ -103,6 +104,8 @@ class ExecutorActor(Actor):
         self._held = Held()
         self._ledger: Ledger | None = None
         self._away: LedgerAway | None = None
+        self._unkept = ""
+        """Why what can wait was not written, as it was said last."""
 
     # ------------------------------------------------------------ beginning and end
 
@@ -248,8 +251,7 @@ class ExecutorActor(Actor):
             case _ if message == GO_ON:
                 self._when_settled()
             case _ if message == KEEP_STOPS:
-                self._stops.keep_looks()
-                self._desk.books.keep_marks()
+                self._keep_course()
                 if self._desk.look_at_ledger():
                     self._health.show()
             case _ if message == ASK_FILLS:
@@ -259,6 +261,20 @@ class ExecutorActor(Actor):
                 self._health.show()
             case _:
                 self._take_other(message)
+
+    def _keep_course(self) -> None:
+        """Write what can wait: of a disk that refuses it the next commit says if it is serious."""
+        try:
+            self._stops.keep_looks()
+            self._desk.books.keep_marks()
+            self._unkept = ""
+        except (LedgerLost, LedgerFenced):
+            raise
+        except LedgerUnavailable as error:
+            if str(error) != self._unkept:
+                self._unkept = str(error)
+                text = "what the market has shown since the last order was not kept: {}"
+                logger.bind(actor=self.ctx.path).warning(text, error)
 
     def _take_other(self, message: Any) -> None:
         """Leave it to the venue's desk, or to the operator's."""

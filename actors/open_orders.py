@@ -49,6 +49,8 @@ class OpenOrders:
             entry.order_key: entry.client_order_id for entry in self._by_client_id.values()
         }
         self._fills: dict[OrderKey, dict[TradeId, Decimal]] = {}
+        self._ahead: dict[OrderKey, dict[TradeId, Decimal]] = {}
+        """Executions of moves that are not committed yet."""
         self._lacking: dict[OrderKey, ClientOrderId] = {}
         """Those that ended before all of their executions were told of, oldest first."""
         self._ended: dict[ClientOrderId, LedgerEntry] = {}
@@ -110,11 +112,17 @@ class OpenOrders:
 
     def _lacks(self, entry: LedgerEntry) -> bool:
         """Whether more is filled than the executions that are known."""
-        known = self._fills.get(entry.order_key, {}).values()
+        known = self._known(entry.order_key).values()
         return entry.filled_quantity > reduce(EXACT.add, known, NOTHING)
+
+    def _known(self, key: OrderKey) -> dict[TradeId, Decimal]:
+        """Give the executions that are known, and those that are about to be committed."""
+        known, ahead = self._fills.get(key, {}), self._ahead.get(key)
+        return {**known, **ahead} if ahead else known
 
     def new_fills(self, key: OrderKey, fills: Iterable[Fill]) -> list[Fill]:
         """Give the executions of an order that were not given before: a lookup tells of all."""
+        self._ahead.pop(key, None)
         known = self._fills.get(key)
         if known is None:
             known = self._fills[key] = {}
@@ -177,16 +185,20 @@ class OpenOrders:
         """
         if not fills or not self._lacks(entry):
             return ()
-        known = self._fills.get(entry.order_key, {})
+        known = self._known(entry.order_key)
         fresh = tuple(fill for fill in fills if fill.trade_id not in known)
         if entry.state not in FINAL_STATES:
             return fresh
         room = EXACT.subtract(entry.filled_quantity, reduce(EXACT.add, known.values(), NOTHING))
-        counted = []
+        counted: list[Fill] = []
+        too_much_at_ns: int | None = None
         for fill in sorted(fresh, key=lambda one: one.ts_event_ns):
-            room = EXACT.subtract(room, fill.quantity)
-            if room < NOTHING:
+            if too_much_at_ns not in (None, fill.ts_event_ns):
                 break
+            if fill.quantity > room:  # another of the same moment may be the one before the end
+                too_much_at_ns = fill.ts_event_ns
+                continue
+            room = EXACT.subtract(room, fill.quantity)
             counted.append(fill)
         return tuple(counted)
 
@@ -194,6 +206,9 @@ class OpenOrders:
         """Count on a step that is about to be committed."""
         after = ahead_of(entry, step)
         self._by_client_id[entry.client_order_id] = after
+        if step.fills:
+            ahead = self._ahead.setdefault(entry.order_key, {})
+            ahead.update((fill.trade_id, fill.quantity) for fill in step.fills)
         return Move(step, entry, after, step.fills)
 
     def unsettled_symbols(self) -> set[Symbol]:

@@ -18,6 +18,7 @@ from decisions.risk_equity import (
     EquityBook,
     SidedFill,
     forgiven,
+    is_at_risk,
     rebuild_equity,
 )
 from decisions.risk_exit import fees_in, taken_by_fees
@@ -140,7 +141,9 @@ class RiskBooks:
 
     def keep_marks(self) -> None:
         """Write profit and loss, if marks have moved it: nothing but a restart asks for these."""
-        if self._keeps_equity and (text := self._equity_text()) != self._kept:
+        if not self._keeps_equity or not is_at_risk(self._risk.equity):
+            return
+        if (text := self._equity_text()) != self._kept:
             self._keep({EQUITY: text})
             self._kept = text
 

@@ -199,10 +199,13 @@ def steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, .
     return ()
 
 
+_BEARING = frozenset({OrderState.UNKNOWN, OrderState.PARTIALLY_FILLED})
+
+
 def bears_on_risk(report: OrderReport) -> bool:
     """Whether a decision may be judged otherwise for it: more is filled, or free, or not known."""
     state = report.state
-    return bool(report.fills) or state is OrderState.UNKNOWN or state in FINAL_STATES
+    return bool(report.fills) or state in _BEARING or state in FINAL_STATES
 
 
 def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]:

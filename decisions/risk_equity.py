@@ -38,7 +38,7 @@ class Holding(msgspec.Struct, kw_only=True):
     """Base currency, signed, less fees paid in it."""
     cash: Decimal = NOTHING
     price: Decimal = NOTHING
-    """Of the last mark; before there is one, of the last fill."""
+    """Of the last mark, or of a later fill."""
     marked: bool = False
     priced_at_ns: TimestampNs = TimestampNs(0)
     """Of the last mark or fill: at the prices before, which a warm-up shows, it was not held."""
@@ -104,26 +104,39 @@ def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> Non
         holding.cash = EXACT.subtract(holding.cash, fill.fee)
     elif fill.fee_currency == base_of(symbol):
         holding.quantity = EXACT.subtract(holding.quantity, fill.fee)
-    if not holding.marked:
+    if not holding.marked or fill.ts_event_ns > holding.priced_at_ns:
         holding.price = fill.price
     holding.priced_at_ns = max(holding.priced_at_ns, fill.ts_event_ns)
     _move(symbol, EXACT.subtract(holding.worth, before), fill.ts_event_ns, book)
 
 
-def record_mark(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, book: EquityBook) -> None:
+def record_mark(
+    symbol: Symbol,
+    price: Decimal,
+    ts_event_ns: TimestampNs,
+    book: EquityBook,
+    now_ns: TimestampNs | None = None,
+) -> None:
     """Value what is or will be held of a symbol at a new price.
 
-    A senseless one is passed over, and one from before what is known.
+    A senseless one is passed over, and one from before what is known. What is known from after
+    `now_ns` was stamped by a clock that has been set back since, and is no later than that.
     """
     if not is_sane(price):
         return
     holding = book.holdings.setdefault(symbol, Holding())
-    if ts_event_ns < holding.priced_at_ns:
+    known_ns = holding.priced_at_ns
+    if ts_event_ns < (known_ns if now_ns is None else min(known_ns, now_ns)):
         return
     if holding.quantity:
         change = EXACT.multiply(holding.quantity, EXACT.subtract(price, holding.price))
         _move(symbol, change, ts_event_ns, book)
     holding.price, holding.marked, holding.priced_at_ns = price, True, ts_event_ns
+
+
+def is_at_risk(book: EquityBook) -> bool:
+    """Whether a price can move anything: else none is worth being kept."""
+    return any(one.quantity for one in book.holdings.values())
 
 
 def forgive_drawdown(book: EquityBook) -> None:

@@ -200,7 +200,7 @@ def saw_market(
     if is_sane(price):
         state.market_at[symbol] = ts_event_ns
         at_ns = ts_event_ns if now_ns is None else min(ts_event_ns, now_ns)
-        record_mark(symbol, price, at_ns, state.equity)
+        record_mark(symbol, price, at_ns, state.equity, now_ns)
 
 
 def not_ahead(fill: Fill, now_ns: TimestampNs | None) -> Fill:

@@ -55,9 +55,9 @@ def halt(
         if not problem.gone:
             return _silent(run_dir, problem, verb="halt", ended="halted")
         from ops.halt_offline import halt_offline
-        from ops.lost_ledger import names_orders
+        from ops.lost_ledger import had_ledger
 
-        if not (run_dir / LEDGER).exists() and not names_orders(run_dir):
+        if not (run_dir / LEDGER).exists() and not had_ledger(run_dir):
             return _no_run(run_dir)
         view = halt_offline(
             run_dir, reason, timeout_s=timeout_s, told=told, config_path=config_path

@@ -108,7 +108,8 @@ def resume_offline(
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
             notes = _forgiveness(held, ledger, config_path)
-            ledger.clear_halt(notes)
+            # A status.json that says that it is halted may outlive this: it may not be writable.
+            ledger.clear_halt({**notes, lineage.RESUMED: str(_now_ns())})
         note_resumed(held.run_dir)
         anew = "; the drawdown begins anew" if notes else ""
         return {"ok": True, "text": f"the next start trades{anew} (it was halted: {reason})"}

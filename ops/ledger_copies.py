@@ -22,7 +22,7 @@ from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copie
 from messages.stops import Stop
 from ops.halt_offline import Held, Told, held_dir, held_run, proved, unproved
 from ops.last_word import note_accepted, note_halt
-from ops.lost_ledger import names_orders
+from ops.lost_ledger import had_ledger
 from ops.run_files import LEDGER, typed
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
@@ -74,7 +74,7 @@ def mark(run_dir: Path, *, as_json: bool) -> int:
         RunDirBusy: a process has the directory.
         LedgerUnavailable: it cannot be written.
     """
-    if not (lexists(run_dir / LEDGER) or names_orders(run_dir)):
+    if not (lexists(run_dir / LEDGER) or had_ledger(run_dir)):
         return _no_run(run_dir)
     with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
         mark_copy(ledger, UNKNOWN, _halt_text)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from messages.errors import LedgerLost, LedgerUnavailable
-from messages.ids import OrderKey
+from messages.ids import NS_PER_S, OrderKey
 from messages.lineage import (
     ACCEPTED,
     COPIED,
@@ -27,6 +27,8 @@ from persistence.reader import LedgerReader
 
 NEWEST_CLAIM = "newest_claim"
 """The order's name in `status.json`."""
+RESUMING_NS = 10 * NS_PER_S
+"""How long the commit that ends a halt may take."""
 
 
 def check_not_lost(run_dir: Path) -> OrderKey | None:
@@ -77,7 +79,9 @@ def _was_halted(run_dir: Path) -> bool:
 
 def _lacks_halt(reading: LedgerReader, seen_ns: int) -> bool:
     """Whether a halt that was seen there is not there, and no person has ended it since."""
-    return not reading.halt_reason() and resumed_at_ns_in(reading.note(RESUMED)) < seen_ns
+    resumed_ns = resumed_at_ns_in(reading.note(RESUMED))
+    # While that was written, which may take long, `status.json` said that it is halted.
+    return not reading.halt_reason() and resumed_ns < seen_ns - (RESUMING_NS if resumed_ns else 0)
 
 
 def _newest(reading: LedgerReader) -> OrderKey | None:
@@ -97,6 +101,11 @@ def said_of_loss(run_dir: Path) -> str:
 def names_orders(run_dir: Path) -> bool:
     """Whether the last process of a run has said that its ledger held any order."""
     return last_claim(run_dir)[0] is not None
+
+
+def had_ledger(run_dir: Path) -> bool:
+    """Whether the last process of a run has said that its ledger held an order, or a halt."""
+    return names_orders(run_dir) or _was_halted(run_dir)
 
 
 def _lost(run_dir: Path, key: OrderKey | None) -> LedgerUnavailable:

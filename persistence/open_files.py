@@ -12,12 +12,16 @@ class OpenFiles:
     """Of what is open from now on; one that is not there yet is looked at once it is."""
 
     def __init__(self, *paths: Path) -> None:
-        self._places = {path: _place_of(path) for path in paths}
+        self._places: dict[Path, _Place | None] = dict.fromkeys(map(Path.absolute, paths))
+        self.taken_away()
 
     def taken_away(self) -> str:
         """Say which was deleted or replaced, and what that means; empty where none was."""
         for path, ours in self._places.items():
-            there = _place_of(path)
+            try:
+                there = _place_of(path)
+            except OSError:
+                continue  # who cannot be asked now has not said that it is gone
             if ours is None:
                 self._places[path] = there
             elif there != ours:
@@ -32,6 +36,6 @@ class OpenFiles:
 def _place_of(path: Path) -> _Place | None:
     try:
         found = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino

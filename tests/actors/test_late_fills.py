@@ -78,6 +78,24 @@ def test_executions_that_are_owed_are_counted_as_far_as_the_end_of_their_order_g
     assert "and the venue says 0.5" in desk.cell.problem
 
 
+@pytest.mark.parametrize("apart", [True, False], ids=["one drain", "one moment"])
+def test_nor_is_more_than_that_booked_where_they_come_at_once(tmp_path: Path, apart: bool) -> None:
+    desk = path(tmp_path)
+    desk.tell(desk.intent(0)).tell(desk.report(0, S.CANCELED, "0.3"))
+    first, late = at(fill("a", "0.3"), 1), at(fill("b", "0.4"), 2 if apart else 1)
+    reports = [
+        desk.report(0, S.CANCELED, "0.3", (first,)),
+        desk.report(0, S.CANCELED, "0.7", (late,)),
+    ]
+    if not apart:
+        reports = [desk.report(0, S.CANCELED, "0.7", (late, first))]
+
+    desk.tell(*reports)
+
+    with closing(SqliteLedger(desk.path)) as ledger:
+        assert [one.trade_id for one in ledger.fills_of(key_of(0))] == ["a"]
+
+
 def at(one: Fill, ts_ns: int) -> Fill:
     return msgspec.structs.replace(one, ts_event_ns=TimestampNs(ts_ns))
 

@@ -1,14 +1,23 @@
 """What marks have shown is known after a restart; a warm-up's old prices lose and win nothing."""
 
+from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from actors.risk_books import EQUITY
 from decisions.risk import RiskLimits
+from messages.errors import LedgerUnavailable
 from messages.ids import DAY_NS, NS_PER_S, ActorPath, TimestampNs
+from messages.lifecycle import HaltTrading
 from messages.market import Candle, MarketBatch
 from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
+from persistence.stored_ledger import Write
 from tests.actors.order_path import BTC, OrderPath, fill
 
 HOUR_NS = 3_600 * NS_PER_S
@@ -67,6 +76,29 @@ def test_the_prices_before_a_purchase_are_no_loss_of_it(
     assert desk.order(2).state is S.SENT, desk.order(2).state_reason
 
 
+def test_nor_are_those_before_the_first_purchase(tmp_path: Path) -> None:
+    desk = desk_at(tmp_path, DRAWDOWN)
+    desk.tell(history("130", desk.runtime.clock.utc_ns())).tell(desk.intent(1))
+    bought = msgspec.structs.replace(fill("1-1"), ts_event_ns=desk.runtime.clock.utc_ns())
+
+    desk.tell(desk.report(1, S.FILLED, "1", (bought,)))
+    desk.price("100").tell(desk.intent(2))
+
+    assert desk.order(2).state is S.SENT, desk.order(2).state_reason
+
+
+def test_a_clock_that_is_set_back_hides_no_fall(tmp_path: Path) -> None:
+    desk = holding_one(tmp_path, DRAWDOWN)
+    clock = desk.runtime.clock
+    ten_minutes_ns = 600 * NS_PER_S
+    desk.cell.utc_ns = lambda: TimestampNs(clock.utc_ns() - ten_minutes_ns)
+
+    desk.price("50").price("100").tell(desk.intent(2))
+
+    assert desk.order(2).state is S.REFUSED
+    assert "down 50 USDT from a peak" in desk.order(2).state_reason
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
 def test_a_drawdown_that_was_reached_between_two_orders_stays_reached(
     tmp_path: Path, killed: bool
@@ -105,3 +137,52 @@ def test_a_day_begins_with_what_was_there_at_midnight(
     desk.tell(desk.intent(2))
 
     assert desk.order(2).state is state, desk.order(2).state_reason
+
+
+class Counting(SqliteLedger):
+    """Counts its commits, or refuses them."""
+
+    commits = 0
+    is_full = False
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        if type(self).is_full:
+            raise LedgerUnavailable("disk full")
+        type(self).commits += 1
+        super()._commit(writes)
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OrderPath:
+    monkeypatch.setattr(Counting, "commits", 0)
+    monkeypatch.setattr(Counting, "is_full", False)
+    opened = partial(Counting, tmp_path / "ledger.db")
+    return OrderPath(tmp_path, limits=DAILY, start_ns=BEGIN_NS, open_ledger=opened).start()
+
+
+def test_while_nothing_is_held_no_price_is_worth_a_commit(counted: OrderPath) -> None:
+    before = Counting.commits
+
+    for price in range(100, 130):
+        counted.price(str(price)).after(1)
+
+    assert Counting.commits == before
+
+
+def test_a_disk_that_refuses_what_can_wait_ends_nothing_and_a_halt_is_kept_once_there_is_room(
+    counted: OrderPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.price("100").tell(counted.intent(1))
+    counted.tell(counted.report(1, S.FILLED, "1", (fill("1-1"),)))
+
+    monkeypatch.setattr(Counting, "is_full", True)
+    counted.tell(HaltTrading(reason="look", durable=True, request="h"))
+    for price in range(100, 112):
+        counted.price(str(price)).after(1)
+    assert counted.cell.last_error == ""
+    monkeypatch.setattr(Counting, "is_full", False)
+    counted.after(12)
+
+    with closing(SqliteLedger(counted.path)) as ledger:
+        assert ledger.halt_reason() is not None
+        assert "111" in (ledger.note(EQUITY) or "")

@@ -59,3 +59,31 @@ def test_a_deleted_ledger_is_traded_on_only_after_a_persons_word(tmp_path: Path)
     assert accepted.returncode == 0, accepted.stderr
     assert command("resume", str(run_dir)).returncode == 0
     assert start(run_dir).returncode == 0
+
+
+def test_of_a_halt_without_any_order_the_way_that_is_named_goes_on(tmp_path: Path) -> None:
+    run_dir = real_run(tmp_path / "run", "demo", 3)
+    assert command("halt", str(run_dir)).returncode == 0
+    for left in run_dir.glob("ledger.db*"):
+        left.unlink()
+
+    refused = start(run_dir)
+    assert (refused.returncode, "does not know the halt" in refused.stderr) == (2, True)
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    accepted = command("ledger", "accept", str(run_dir), "--evidence", "looked at the venue")
+    assert accepted.returncode == 0, accepted.stderr
+    assert command("resume", str(run_dir)).returncode == 0
+    assert start(run_dir).returncode == 0
+
+
+def test_a_halt_that_was_resumed_is_over_also_where_nobody_could_write_that_down(
+    tmp_path: Path,
+) -> None:
+    run_dir = real_run(tmp_path / "run", "demo", 300)
+    assert command("halt", str(run_dir)).returncode == 0
+    status = (run_dir / "status.json").read_text()
+    assert command("resume", str(run_dir), "--despite-open").returncode == 0
+
+    (run_dir / "status.json").write_text(status)
+
+    assert start(run_dir).returncode == 0

@@ -54,6 +54,7 @@ class Naive:
         self.limits = limits
         self.orders: list[Order] = []
         self.marks: dict[Symbol, tuple[int, Decimal]] = {}
+        self.prices: dict[Symbol, tuple[int, Decimal]] = {}
         self.worths: list[tuple[int, Fraction]] = [(0, Fraction(0))]
 
     def on(self, symbol: Symbol) -> list[Order]:
@@ -91,7 +92,13 @@ class Naive:
         return total
 
     def priced(self, symbol: Symbol) -> Fraction:
-        return Fraction(self.marks[symbol][1]) if symbol in self.marks else Fraction(100)
+        return Fraction(self.prices[symbol][1]) if symbol in self.prices else Fraction(100)
+
+    def saw_price(self, symbol: Symbol, second: int, price: Decimal, *, is_mark: bool) -> None:
+        """A mark is a price, and an execution that is newer than any."""
+        known = self.prices.get(symbol)
+        if is_mark or known is None or second > known[0]:
+            self.prices[symbol] = (second, price)
 
     def note_worth(self, second: int) -> None:
         self.worths.append((second, self.worth()))

@@ -122,19 +122,18 @@ def naive_path(history: Sequence[Event], quote: str) -> list[tuple[int, Fraction
         worth = Fraction(0)
         for symbol in (s for s in (BTC, ETH, CROSS) if quote_of(s) == quote):
             held, cash, price = Fraction(0), Fraction(0), Fraction(0)
-            marked_at = False
             for _, kind, where, what in history[:end]:
                 if where != symbol:
                     continue
                 if kind == "mark":
-                    price, marked_at = Fraction(what), True
+                    price = Fraction(what)
                     continue
                 side, quantity, paid, fee, currency = what
                 held += side.sign * Fraction(quantity)
                 cash -= side.sign * Fraction(quantity) * Fraction(paid)
                 held -= Fraction(fee) if currency == symbol.partition("/")[0] else 0
                 cash -= Fraction(fee) if currency == quote else 0
-                price = price if marked_at else Fraction(paid)
+                price = Fraction(paid)  # newer than any mark before it: no two are of one moment
             worth += cash + held * price
         path.append((history[end - 1][0], worth))
     return path

@@ -78,6 +78,7 @@ class Drive:
             return
         saw_market(symbol, price, at(self.now), self.state)
         self.naive.marks[symbol] = (self.now, price)
+        self.naive.saw_price(symbol, self.now, price, is_mark=True)
         self.naive.note_worth(self.now)
 
     def decide(
@@ -122,6 +123,7 @@ class Drive:
             paid = Decimal(100)
         execution = fill(str(quantity), str(paid), self.now, "0.1")
         order.fills.append(execution)
+        self.naive.saw_price(symbol, self.now, paid, is_mark=False)
         filled_by(order.intent, str(order.intent.quantity - left + quantity), self.state)
         saw_fill(symbol, order.intent.side, execution, self.state)
         self.naive.note_worth(self.now)

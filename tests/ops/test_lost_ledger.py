@@ -16,7 +16,7 @@ from messages.lineage import ACCEPTED, COPIED, RESUMED, UNKNOWN, Accepted, text_
 from messages.orders import OrderUpdate
 from messages.values import OrderState
 from ops.doctor import ledger_findings
-from ops.lost_ledger import check_not_lost, names_orders
+from ops.lost_ledger import RESUMING_NS, check_not_lost, names_orders
 from ops.run_facts import RunFacts
 from persistence.ledger import SqliteLedger
 from tests.ops.test_order_log import KEY, update
@@ -110,7 +110,7 @@ def test_one_that_is_there_or_that_a_person_has_ended_since_is_no_loss(run_dir: 
         ledger.clear_halt({RESUMED: str(SEEN_NS)})
     assert check_not_lost(halted(run_dir)) == LAST.intent.order_key
     with pytest.raises(LedgerUnavailable, match="the halt"):
-        check_not_lost(halted(run_dir, seen_ns=SEEN_NS + 1))
+        check_not_lost(halted(run_dir, seen_ns=SEEN_NS + RESUMING_NS + 1))
 
 
 def test_what_a_killed_process_left_is_whole(run_dir: Path) -> None:

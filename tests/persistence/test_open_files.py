@@ -1,5 +1,6 @@
 """A ledger that is deleted or replaced under its writer is told of: it goes with the writer."""
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -48,3 +49,16 @@ def test_what_is_taken_away_is_named(
 
     told = ledger.taken_away()
     assert told.startswith(f"{path.with_name(name)} was deleted or replaced under this run")
+
+
+def test_a_file_system_that_does_not_answer_has_taken_nothing_away(
+    path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(errno.ESTALE, "stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stale)
+        assert ledger.taken_away() == ""
+    path.unlink()
+    assert ledger.taken_away() != ""
