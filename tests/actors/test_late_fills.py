@@ -82,13 +82,14 @@ def test_executions_that_are_owed_are_counted_as_far_as_the_end_of_their_order_g
 def test_nor_is_more_than_that_booked_where_they_come_at_once(tmp_path: Path, apart: bool) -> None:
     desk = path(tmp_path)
     desk.tell(desk.intent(0)).tell(desk.report(0, S.CANCELED, "0.3"))
-    first, late = at(fill("a", "0.3"), 1), at(fill("b", "0.4"), 2 if apart else 1)
+    first, late = at(fill("a", "0.3"), 1), at(fill("b", "0.2"), 2)
     reports = [
         desk.report(0, S.CANCELED, "0.3", (first,)),
-        desk.report(0, S.CANCELED, "0.7", (late,)),
+        desk.report(0, S.CANCELED, "0.5", (late,)),
     ]
     if not apart:
-        reports = [desk.report(0, S.CANCELED, "0.7", (late, first))]
+        more = at(fill("b", "0.4"), 1)
+        reports = [desk.report(0, S.CANCELED, "0.7", (more, first))]
 
     desk.tell(*reports)
 
