@@ -14,7 +14,7 @@ from messages.values import Protection
 from persistence.ledger import SqliteLedger
 from tests.actors.changing import AGE_NS, canceled, ending, with_one
 from tests.actors.exit_path import Failing, leave, path
-from tests.actors.order_path import OrderPath
+from tests.actors.order_path import OrderPath, fill
 from tests.actors.stopped_path import AGE_NS as STOP_AGE_NS
 from tests.actors.stopped_path import Stopped
 
@@ -34,8 +34,10 @@ def test_that_an_order_has_ended_is_noted_after_a_quiet_moment_that_failed(
             open_ledger=lambda: Failing(tmp_path / "ledger.db"),
         )
     )
+    desk.tell(desk.report(1, S.PARTIALLY_FILLED, "0.5", (fill("1-1", "0.5"),)))
+    desk.price("110")  # of what is held, which is worth a note
     desk.tell(ending(desk))
-    canceled(desk, desk.report(1, S.CANCELED))
+    canceled(desk, desk.report(1, S.CANCELED, "0.5"))
     assert [one.order_key for one in wishes_in(note(desk, CANCELS))], "it waits for a commit"
 
     Failing.left, Failing.is_late = 1, is_late
