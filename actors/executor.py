@@ -305,8 +305,10 @@ class ExecutorActor(Actor):
         if intents and not self._settling.reconciled:
             self._settling.wait(intents)
             intents = []
-        if intents and any(map(bears_on_risk, reports)):
-            self._work(reports, [])  # counted before anything is decided by it
+        # Counted before anything is decided by it; a recording, whose executor sees prices before
+        # the decisions on them, keeps the order that a backtest has.
+        if intents and not self._replayed and any(map(bears_on_risk, reports)):
+            self._work(reports, [])
             reports = []
         self._work(reports, intents)
         self._held.first, self._held.in_hand = None, []

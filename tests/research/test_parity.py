@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from messages.ids import NS_PER_MS
@@ -136,6 +136,10 @@ limits = st.fixed_dictionaries(
 )
 
 
+STILL = [(1_700_000_100_000 + 60_000 * minute, 80, 80, 80, 80, "0") for minute in range(8)]
+"""Eight candles without a movement."""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900 if STRESS else 300)  # in the long form shrinking may take 300 s by itself
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -147,6 +151,23 @@ limits = st.fixed_dictionaries(
     risk=limits,
     venue=venues("1000"),
 )
+@example(
+    first=STILL[:3],
+    second=STILL,
+    plans=[
+        [],
+        [],
+        [[0, "buy", "gtc", "0.01", ""]] * 5
+        + [[5, "sell", "gtc", "3", ""], [6, "buy", "gtc", "0.01", ""]],
+    ],
+    wide=[{"orders": [], "timeframes": [], "timer_s": 0}] * 2,
+    risk={"max_order_notional": "500"},
+    venue={
+        "balances": {"USDT": "1000", "BTC": "5", "ETH": "2"},
+        "latency_ms": 0,
+        "slippage_bps": "0",
+    },
+).via("what fills is told together with what is decided behind it")
 def test_generated_markets_are_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     first: Any,
