@@ -21,18 +21,20 @@ from exchanges.bus_frames import (
     stored_subjects,
     subjects_of,
 )
-from exchanges.bus_liveness import AHEAD_NS
 from exchanges.bus_numbers import Numbers, reaches_ns
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost
 from messages.bus import BusFrame, BusPulse
 from messages.errors import VenueRefused
+from messages.ids import NS_PER_S
 from messages.market import FeedPhase
 
 _LISTENS = 2.2
 """For so many pulses a publisher that begins listens for another one."""
 _AT_ONCE = 512
+_LEAP_NS = 86_400 * NS_PER_S
+"""As for the feed itself: a market that is run faster than the clock is ahead of it, too."""
 
 
 class OwnStream:
@@ -150,10 +152,10 @@ class OwnStream:
         """Read what the stream has.
 
         Raises:
-            NoFrame: it is none, or one that no bot believes: it would hold up all that are due.
+            NoFrame: it is none, or one of another day to come, which would hold up all that is due.
         """
         frame = frame_of(self._address.stream, subject, payload)
-        until_ns = self._utc_ns() + AHEAD_NS
+        until_ns = self._utc_ns() + _LEAP_NS
         if self._head.clock == "real" and reaches_ns(frame.what) > until_ns:
             raise NoFrame("it is from the future")
         return frame

@@ -152,7 +152,7 @@ def test_on_a_real_clock_what_is_from_the_future_is_counted(
     reader.until_phase(FeedPhase.LIVE)
 
     publisher.put([candle(-2, BTC, now_ns, volume=Decimal(1)), candle(9, BTC, now_ns)])
-    reader.until(lambda: reader.feed.stats.malformed == 1)
+    reader.until(lambda: reader.feed.stats.malformed >= 1)
 
     assert len(reader.candles()) == 1
     assert "s in the future" in reader.feed.stats.problems[0]
