@@ -27,7 +27,7 @@ from exchanges.ccxt_gate import (
 )
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_numbers import Unclear
-from exchanges.ccxt_parse import balances_of, listed_as_open, trade_of
+from exchanges.ccxt_parse import as_open, balances_of, report_of, trade_of
 from exchanges.ccxt_placing import Placing
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_settings import CcxtSettings
@@ -335,7 +335,7 @@ class CcxtVenue:
     def _listed(self, order: Any) -> OrderReport:
         ours = self._capability.is_ours(str(order.get("clientOrderId") or ""))
         note = "" if ours else "foreign: its id is not one of this system's"
-        return listed_as_open(order, note)
+        return report_of(as_open(order), evidence="open_orders", reason=note)
 
     def _lookup(self) -> OrderLookup:
         if self._client is None:

@@ -18,7 +18,7 @@ from exchanges.backoff import backoff_ms
 from exchanges.capabilities import Capability, Stream
 from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_numbers import Unclear
-from exchanges.ccxt_parse import listed_as_open, report_of, trade_of
+from exchanges.ccxt_parse import as_open, report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
 from exchanges.rest_answers import RestAnswers
@@ -224,9 +224,10 @@ class PrivateStream:
         return None
 
     async def _see_open(self, symbol: Symbol, found: dict[OrderName, OrderReport]) -> None:
-        for order in await self._open_orders(symbol):
+        for listed in await self._open_orders(symbol):
+            order = as_open(listed)
             try:
-                report = listed_as_open(order)
+                report = report_of(order, evidence="open_orders")
             except Unclear:
                 continue  # one of ours is asked for by itself, as one that no list shows
             if report.filled_quantity:

@@ -9,7 +9,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.capabilities import CAPABILITIES
 from exchanges.ccxt_numbers import Unclear
-from exchanges.ccxt_parse import fill_of, listed_as_open
+from exchanges.ccxt_parse import as_open, fill_of, report_of
 from messages.values import OrderState
 from tests.exchanges.answers.answering import OURS, report
 from tests.exchanges.test_request_shapes import BTC, client_of
@@ -95,7 +95,9 @@ def test_what_a_list_of_open_orders_shows_is_open_by_whatever_word(
     client = client_of(CAPABILITIES["binance"])
     raw = binance_order(status="A_WORD_OF_TOMORROW", executedQty=executed)
 
-    assert listed_as_open(client.parse_order(raw, client.market(BTC))).state is state
+    order = as_open(client.parse_order(raw, client.market(BTC)))
+
+    assert report_of(order, evidence="test").state is state
 
 
 @pytest.mark.parametrize("missing", [("executedQty",), ("executedQty", "origQty")])
