@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+import msgspec
+
 from exchanges.local.account import Account
 from exchanges.local.book import Book, Resting
 from exchanges.local.cashier import Cashier, round_down
@@ -13,6 +15,15 @@ from exchanges.local.orders import Execution, Order, Placement, PublicTrade, Sta
 from exchanges.local.trade_register import TradeRegister
 from messages.exact import NOTHING
 from messages.values import Side
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment on the two clocks of an exchange, of which the market's may run ahead."""
+
+    account_ns: int
+    """What orders and their executions are stamped with."""
+    market_ns: int
+    """What the public sees trades at."""
 
 
 class Clearing:
@@ -33,6 +44,7 @@ class Clearing:
         self._markets, self._books, self._last_prices = markets, books, last_prices
         self._cashier = Cashier(account, last_prices, fees_in_bnb=fees_in_bnb)
         self._resting: dict[int, Resting] = {}
+        self.now: Now | None = None
 
     def accept(self, placement: Placement, ts_ns: int) -> Order:
         """Hold the money that an order may cost, and enter it.
@@ -75,7 +87,7 @@ class Clearing:
         return round_down(unspent / price, self._markets[order.symbol].step)
 
     def trade_resting(self, resting: Resting, quantity: Decimal, ts_ns: int) -> None:
-        """Let somebody trade with an order that waits, at its price."""
+        """Let somebody trade with an order that waits, at its price; `ts_ns` is the market's."""
         assert resting.order_id is not None, "the world's own trades are only published"
         order = self.orders.by_id[resting.order_id]
         self.trade(order, resting.price, quantity, ts_ns, is_maker=True)
@@ -86,14 +98,22 @@ class Clearing:
     def trade(
         self, order: Order, price: Decimal, quantity: Decimal, ts_ns: int, *, is_maker: bool
     ) -> None:
-        """Book one trade of an order; what waits of it in the book stays as it is."""
+        """Book one trade of an order; what waits of it in the book stays as it is.
+
+        `ts_ns` is on the taker's clock: the market's where the order waited, else the account's.
+        """
         taker = other(order.side) if is_maker else order.side
-        trade_id = self.publish(order.symbol, price, quantity, taker, ts_ns)
+        public_ns = own_ns = ts_ns
+        if self.now is not None and is_maker:
+            own_ns = self.now.account_ns
+        elif self.now is not None:
+            public_ns = self.now.market_ns
+        trade_id = self.publish(order.symbol, price, quantity, taker, public_ns)
         market = self._markets[order.symbol]
         fee, fee_asset = self._cashier.pay(order, market, price, quantity, is_maker=is_maker)
         order.filled += quantity
         order.filled_quote += price * quantity
-        order.ts_updated_ns = ts_ns
+        order.ts_updated_ns = own_ns
         order.status = Status.PARTIALLY_FILLED
         if order.quote_quantity and not self.affordable(order, price):
             order.quantity = order.filled
@@ -109,7 +129,7 @@ class Clearing:
             fee=fee,
             fee_asset=fee_asset,
             is_maker=is_maker,
-            ts_ns=ts_ns,
+            ts_ns=own_ns,
         )
         self.trades.add(trade)
         self.effects.trades.append(trade)

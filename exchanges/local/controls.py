@@ -117,7 +117,7 @@ class Controls(ABC):
         """Let somebody trade with a resting order now, wholly or in part."""
         with self.operation():
             order = self._open_order(client_order_id)
-            self.engine.fill(order, quantity or order.left, self.clock.now_ns())
+            self.engine.fill(order, quantity or order.left, self.clock.market_ns())
 
     def expire_order(self, client_order_id: str) -> None:
         """Let the exchange take an open order out."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from exchanges.local.account import Account
 from exchanges.local.book import Book
-from exchanges.local.clearing import Clearing
+from exchanges.local.clearing import Clearing, Now
 from exchanges.local.crossing import Crossing
 from exchanges.local.effects import Effects
 from exchanges.local.filters import Market, check
@@ -45,6 +45,10 @@ class Engine:
         """At most this much of the next placement trades at once, and the rest rests or expires."""
         self.cancels_post_only = False
         """Whether a post-only order that would take is accepted and canceled, not refused."""
+
+    def begin(self, now: Now) -> None:
+        """Say what time it is from now on, where the market's clock is not the account's."""
+        self._clearing.now = now
 
     def take_effects(self) -> Effects:
         """Give what happened since the last call, and begin anew."""
@@ -168,7 +172,7 @@ class Engine:
         self._clearing.expire(order, reason, ts_ns)
 
     def fill(self, order: Order, quantity: Decimal, ts_ns: int) -> None:
-        """Let somebody trade with a resting order at its price, out of turn."""
+        """Let somebody trade with a resting order at its price, out of turn; market's time."""
         resting = self._clearing.resting(order)
         if order.is_open and resting is not None:
             self._clearing.trade_resting(resting, min(quantity, order.left), ts_ns)

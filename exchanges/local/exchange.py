@@ -10,6 +10,7 @@ from decimal import Decimal
 from threading import RLock
 
 from exchanges.local.cashier import FEE_ASSET
+from exchanges.local.clearing import Now
 from exchanges.local.clock import Clock
 from exchanges.local.controls import Controls
 from exchanges.local.depth import Depth
@@ -93,8 +94,10 @@ class LocalExchange(Controls):
     def operation(self) -> Iterator[None]:
         """Do something at the present moment: the market is brought up to it before."""
         with self.lock:
+            now = Now(account_ns=self.clock.now_ns(), market_ns=self.clock.market_ns())
+            self.engine.begin(now)
             for player in self.players.values():
-                player.advance_to(self.clock.market_ns(), self.engine)
+                player.advance_to(now.market_ns, self.engine)
             try:
                 yield
             finally:
@@ -141,7 +144,7 @@ class LocalExchange(Controls):
             )
             if order is None:
                 raise Refused(Reason.UNKNOWN_ORDER)
-            race(self.engine, order, plan, self.clock.now_ns())
+            race(self.engine, order, plan, self.clock.market_ns())
             return copied(self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns()))
 
     def find(

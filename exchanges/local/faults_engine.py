@@ -72,7 +72,7 @@ def fill_cap(engine: Engine, placement: Placement, plan: Plan | None) -> Decimal
     return max(quantity / 2 // step, Decimal(1)) * step
 
 
-def race(engine: Engine, order: Order, plan: Plan | None, now_ns: int) -> None:
+def race(engine: Engine, order: Order, plan: Plan | None, market_ns: int) -> None:
     """Let an order trade, wholly or by half, just before its cancel arrives.
 
     Raises:
@@ -81,8 +81,8 @@ def race(engine: Engine, order: Order, plan: Plan | None, now_ns: int) -> None:
     if plan is None:
         return
     if plan.fault is Fault.CANCEL_FILL_RACE:
-        engine.fill(order, order.left, now_ns)
+        engine.fill(order, order.left, market_ns)
     elif plan.fault is Fault.CANCEL_PARTIAL_RACE:
         step = engine.market(order.symbol).step
         half = max(order.left / 2 // step, Decimal(1)) * step
-        engine.fill(order, half, now_ns)
+        engine.fill(order, half, market_ns)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from exchanges.local.orders import OPEN
+from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from persistence.ledger import LedgerEntry
 from tests.system.market_processes import Bot, Venue
@@ -43,6 +44,8 @@ def _differences(ledger: list[LedgerEntry], orders: Mapping[str, Any]) -> Iterat
         filled = Decimal(order["filled"]) if order else Decimal(0)
         if filled != entry.filled_quantity:
             yield f"{entry.client_order_id}: {entry.filled_quantity} filled here, {filled} there"
+        if order and entry.state in FINAL_STATES and order["status"] in OPEN:
+            yield f"{entry.client_order_id} is {entry.state} here, and open there"
         told[entry.symbol] += entry.filled_quantity * entry.side.sign
         real[entry.symbol] += filled * entry.side.sign
     if real != told:
@@ -72,4 +75,4 @@ def _two_at_once(ledger: list[LedgerEntry], orders: list[Any]) -> Iterator[str]:
     )
     for before, after in pairwise(there):
         if before["status"] in OPEN or before["ts_updated_ns"] > after["ts_created_ns"]:
-            yield f"{before['client_order_id']} was open beside {after['client_order_id']}"
+            yield f"{before} was open beside {after}"

@@ -8,7 +8,9 @@ import pytest
 
 from exchanges.local.candles import MINUTE_MS, Bars, flat_bar
 from exchanges.local.exchange import LocalExchange
+from exchanges.local.faults import Fault, Plan
 from exchanges.local.filters import rules_for
+from exchanges.local.orders import OrderKind, Placement, Status
 from exchanges.local.settings import Settings
 from messages.values import Side
 
@@ -156,3 +158,43 @@ def test_minutes_without_trades_are_flat_and_longer_bars_are_sums() -> None:
     assert [bar.open_ms for bar in bars.recent("1m", 3 * MINUTE_MS)] == [
         minute * MINUTE_MS for minute in (3, 4, 5)
     ]
+
+
+def test_an_own_order_bears_the_accounts_time_and_not_a_fast_markets() -> None:
+    exchange = make()
+    exchange.advance(3_600)
+    began_ns = exchange.clock.now_ns()
+    below = Placement(
+        symbol=BTC,
+        client_order_id="a",
+        side=Side.SELL,
+        kind=OrderKind.LIMIT,
+        quantity=Decimal("0.001"),
+        price=exchange.players[BTC].mid.quantize(Decimal(1)) - 1_000,
+    )
+    resting, _ = exchange.place(below, Plan(fault=Fault.NO_FILL))
+
+    exchange.advance(5)
+    (order,), (trade,) = exchange.orders(), exchange.trades()
+
+    assert resting.is_open
+    assert order.status is Status.FILLED
+    assert began_ns <= order.ts_created_ns <= trade.ts_ns <= exchange.clock.now_ns()
+    assert order.ts_updated_ns == trade.ts_ns
+
+
+def test_what_an_order_trades_is_public_at_the_markets_time() -> None:
+    exchange = make()
+    exchange.advance(3_600)
+    at_once = Placement(
+        symbol=BTC,
+        client_order_id="a",
+        side=Side.BUY,
+        kind=OrderKind.MARKET,
+        quantity=Decimal("0.001"),
+    )
+
+    _, (trade,) = exchange.place(at_once)
+
+    assert exchange.players[BTC].recent[-1].ts_ns == exchange.clock.market_ns()
+    assert trade.ts_ns <= exchange.clock.now_ns()
