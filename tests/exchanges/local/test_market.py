@@ -162,7 +162,7 @@ def test_minutes_without_trades_are_flat_and_longer_bars_are_sums() -> None:
 
 def test_an_own_order_bears_the_accounts_time_and_not_a_fast_markets() -> None:
     exchange = make()
-    exchange.advance(3_600)
+    exchange.advance(120)
     began_ns = exchange.clock.now_ns()
     below = Placement(
         symbol=BTC,
@@ -185,7 +185,7 @@ def test_an_own_order_bears_the_accounts_time_and_not_a_fast_markets() -> None:
 
 def test_what_an_order_trades_is_public_at_the_markets_time() -> None:
     exchange = make()
-    exchange.advance(3_600)
+    exchange.advance(120)
     at_once = Placement(
         symbol=BTC,
         client_order_id="a",
