@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from exchanges.candle_builder import Bar
 from exchanges.ccxt_numbers import milliseconds_ns
 from exchanges.source import SourceStats
@@ -13,6 +15,17 @@ from messages.values import Side
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _BAR_FIELDS = 6
+_DIGITS_MAX = 30
+_FOLDED_MAX = 1_000
+"""So many of one row are named: REST shows no older ones beside it."""
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A trade as an exchange told it; where its row stands for several, `folded` names the others."""
+
+    name: str
+    trade: Trade
+    folded: tuple[str, ...] = ()
 
 
 def price_of(value: Any) -> Decimal | None:
@@ -61,7 +74,7 @@ def trades_of(
     symbol: Symbol,
     stats: SourceStats,
     latest_ns: int | None = None,
-) -> Iterator[tuple[str, Trade]]:
+) -> Iterator[Told]:
     """Read public trades with their ids; what can't be read, or is later than this, is counted."""
     for row in rows:
         price, quantity = price_of(row.get("price")), price_of(row.get("amount"))
@@ -82,7 +95,7 @@ def trades_of(
             aggressor_side=_SIDES.get(str(row.get("side"))),
             ts_event_ns=at_ns,
         )
-        yield name, trade
+        yield Told(name, trade, _folded(row, name))
 
 
 def _identity(row: Mapping[str, Any], what: str) -> str:
@@ -96,6 +109,24 @@ def _identity(row: Mapping[str, Any], what: str) -> str:
         return f"{own['time']}:{what}"
     name = own.get("trade-id") or own.get("tradeId") or row.get("id")
     return str(name or f"{row.get('timestamp')}:{what}")
+
+
+def _folded(row: Mapping[str, Any], last: str) -> tuple[str, ...]:
+    """Name the others that a row stands for: OKX's stream tells what one order took at a price.
+
+    Such a row bears the id of its last trade, and says how many there were; REST tells each.
+    """
+    told = row.get("info")
+    own = told if isinstance(told, Mapping) else {}
+    count = str(own.get("count", "")) if own.get("tradeId") else ""
+    if not (_is_whole(count) and _is_whole(last)):
+        return ()
+    others = min(int(count) - 1, _FOLDED_MAX)
+    return tuple(str(int(last) - number) for number in range(others, 0, -1))
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
 
 
 def tick_of(row: Mapping[str, Any], symbol: Symbol, now_ns: int) -> Tick | None:

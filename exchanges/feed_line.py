@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
+from exchanges.ccxt_market_rows import Told, bars_of, tick_of, trades_of
 from exchanges.ccxt_numbers import milliseconds_ns
 from exchanges.feed_candles import PAGE, FeedCandles, Now, Tell, asked
 from exchanges.feed_settings import Channel, FeedRequest
@@ -14,6 +14,8 @@ from messages.market import Tick
 
 KEPT_IDS = 4 * PAGE
 """Trades that are known again: REST is asked for one page of the newest, so none older returns."""
+BOOK = 20
+"""Levels that are asked for, of which the best counts: KuCoin has twenty or a hundred alone."""
 _TRADE_PARAMS = {
     name: {"fetchTradesMethod": "publicGetTrades"} for name in ("binance", "binanceus")
 }
@@ -89,13 +91,14 @@ class Line:
         tell = self.tell if Channel.TRADES in self._request.channels else None
         if self._builder.next_open_ns is not None:
             self._trade_bars.align(self._builder.next_open_ns)
-        for name, trade in trades_of(rows, self.symbol, self._stats, self._latest_ns()):
+        for one in trades_of(rows, self.symbol, self._stats, self._latest_ns()):
+            trade = one.trade
             self._builder.begun(trade.ts_event_ns)
-            bar = self._trade_bars.add(name, trade)
+            bar = self._trade_bars.add(one.name, trade, one.folded)
             if bar is not None:
                 self._builder.stream(bar)
             self._last_trade_ns = max(self._last_trade_ns, trade.ts_event_ns)
-            if tell is not None and self._is_new(name):
+            if tell is not None and self._is_new(one):
                 tell(trade)
         self._wake_if_due(venue_now_ns)
 
@@ -114,12 +117,12 @@ class Line:
         if self._builder.is_due(venue_now_ns):
             self.wake.set()
 
-    def _is_new(self, name: str) -> bool:
-        if name in self._trade_ids:
+    def _is_new(self, one: Told) -> bool:
+        if one.name in self._trade_ids:
             self._stats.duplicate += 1
             return False
-        self._trade_ids[name] = None
-        if len(self._trade_ids) > KEPT_IDS:
+        self._trade_ids |= dict.fromkeys((*one.folded, one.name))
+        while len(self._trade_ids) > KEPT_IDS:
             del self._trade_ids[next(iter(self._trade_ids))]
         return True
 
@@ -132,7 +135,7 @@ class Line:
         if self._held is None:
             told, latest_ns = await self._trades(client, exchange), self._latest_ns()
             rows = trades_of(told, self.symbol, SourceStats(), latest_ns)
-            newest_ns = max((trade.ts_event_ns for _, trade in rows), default=0)
+            newest_ns = max((one.trade.ts_event_ns for one in rows), default=0)
             self._last_trade_ns = self._last_trade_ns or newest_ns
             return
         if not self._held:
@@ -171,7 +174,8 @@ class Line:
     def _note_missed(self, rows: list[Any], until_ns: int | None = None) -> None:
         """Tell as a gap what lies between the last trade told and the first that is known now."""
         last_ns = self._last_trade_ns
-        found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
+        told = trades_of(rows, self.symbol, SourceStats())
+        found = [one.trade.ts_event_ns for one in told]
         known_ns = min([*found, *([] if until_ns is None else [until_ns])], default=last_ns)
         if known_ns > last_ns > 0:
             self._trade_bars.interrupted()
@@ -188,10 +192,10 @@ class Line:
         elif channel is Channel.TRADES:
             told, latest_ns = await self._trades(client, exchange, 5), self._latest_ns()
             found = trades_of(told, self.symbol, self._stats, latest_ns)
-            if any(trade.ts_event_ns > self._last_trade_ns for _, trade in found):
+            if any(one.trade.ts_event_ns > self._last_trade_ns for one in found):
                 return f"a newer trade of {self.symbol}"
         else:
-            tick = tick_of(await asked(client.fetch_order_book(self.symbol, 5)), self.symbol, 1)
+            tick = tick_of(await asked(client.fetch_order_book(self.symbol, BOOK)), self.symbol, 1)
             if tick is not None and not _same(tick, self.tick):
                 return f"another best price of {self.symbol}"
         return ""
@@ -204,7 +208,7 @@ class Line:
 
     async def poll_tick(self, client: Any, now_ns: int) -> None:
         """Ask for the best prices, where there is no stream of them."""
-        self.take_tick(await asked(client.fetch_order_book(self.symbol, 5)), now_ns)
+        self.take_tick(await asked(client.fetch_order_book(self.symbol, BOOK)), now_ns)
 
     async def _trades(self, client: Any, exchange: str, limit: int = PAGE) -> list[Any]:
         params = _TRADE_PARAMS.get(exchange, {})

@@ -1,5 +1,7 @@
 """Bars made of trades, for exchanges without a stream of bars. Pure."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from exchanges.candle_builder import Bar
@@ -36,12 +38,15 @@ class TradeBars:
         """Open bars where the exchange's own do, of which this is one: some begin on Thursdays."""
         self._shift_ns = opened_ns % self._timeframe_ns
 
-    def add(self, trade_id: str, trade: Trade) -> Bar | None:
-        """Take a trade and give its bar so far; None when it was known, or the bar is not whole."""
+    def add(self, trade_id: str, trade: Trade, folded: Iterable[str] = ()) -> Bar | None:
+        """Take a trade and give its bar so far; None when it was known, or the bar is not whole.
+
+        `folded` are the ids of those that are told in it.
+        """
         if trade_id in self._seen:
             return None
-        self._seen[trade_id] = None
-        if len(self._seen) > _KEPT_IDS:
+        self._seen |= dict.fromkeys((*folded, trade_id))
+        while len(self._seen) > _KEPT_IDS:
             del self._seen[next(iter(self._seen))]
         if self._whole_from_ns is None:
             self._whole_from_ns = trade.ts_event_ns
