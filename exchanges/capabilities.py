@@ -77,6 +77,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     id_prefix: str = "wk"
     """The prefix of this system's ids; any other order is foreign."""
     id_scope: IdScope = IdScope.UNPROVEN
+    wants_password: bool = False
+    """Whether a key has a third secret, which some call its passphrase."""
     post_only: bool = True
     streams: frozenset[Stream] = frozenset(Stream)
     recv_window_parameter: str | None = None
@@ -184,6 +186,7 @@ _ROWS = (
     Capability(
         exchange="bitget",
         lookup=Lookup.CLIENT_ID,
+        wants_password=True,
         id_length_max=32,
         finds_ended_for_ms=DAY_MS,
         buys_at_market=False,
@@ -266,6 +269,7 @@ _ROWS = (
     Capability(
         exchange="kucoin",
         lookup=Lookup.CLIENT_ID,
+        wants_password=True,
         id_length_max=40,
         finds_ended_for_ms=DAY_MS,
         streams=_NO_FEES,
@@ -293,6 +297,7 @@ _ROWS = (
     Capability(
         exchange="okx",
         lookup=Lookup.CLIENT_ID,
+        wants_password=True,
         id_alphabet=digits + ascii_letters,
         id_length_max=32,
         finds_ended_for_ms=HOUR_MS,

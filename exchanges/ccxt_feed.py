@@ -17,6 +17,7 @@ from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import Stale
+from exchanges.connecting import connecting
 from exchanges.feed_candles import FeedCandles, Tell
 from exchanges.feed_followers import Followers
 from exchanges.feed_line import Line
@@ -244,7 +245,7 @@ class CcxtFeed:
 
     async def _connected(self) -> None:
         """Wait until every socket that ccxt has opened is connected."""
-        async with asyncio.timeout(self._patience.connect_ms / 1000):
+        async with connecting("the streams", self._patience.connect_ms):
             while True:
                 sockets = list(self._client.clients.values())
                 if sockets and all(socket.isConnected for socket in sockets):

@@ -36,16 +36,23 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much more the clocks may differ than was seen; `decisions.lease` allows for no more."""
 
 
-def check_settings(settings: CcxtSettings, symbols: Sequence[Symbol]) -> None:
+def check_settings(
+    settings: CcxtSettings, symbols: Sequence[Symbol], *, wants_password: bool = False
+) -> None:
     """Refuse what needs no network to be refused.
 
     Raises:
-        VenueRefused: no key, or nothing to trade.
+        VenueRefused: no key, or not all of it, or nothing to trade.
     """
     if not (settings.api_key and settings.secret):
         raise VenueRefused(
             f"there is no key for {settings.exchange}: set the environment variables that"
             " venue.api_key_env and venue.api_secret_env name"
+        )
+    if wants_password and not settings.password:
+        raise VenueRefused(
+            f"a key of {settings.exchange} has a passphrase: set the environment variable that"
+            " venue.api_password_env names"
         )
     if not symbols:
         raise VenueRefused("there is no symbol to trade: name one in a [[strategy]]")

@@ -21,7 +21,7 @@ _FOLDED_MAX = 1_000
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """A trade as an exchange told it; where its row stands for several, `folded` names the others."""
+    """A trade as an exchange told it; `folded` names the others that its row stands for."""
 
     name: str
     trade: Trade

@@ -85,7 +85,7 @@ class CcxtVenue:
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._capability = capability or capability_of(settings.exchange)
-        check_settings(settings, symbols)
+        check_settings(settings, symbols, wants_password=self._capability.wants_password)
         self._settings, self._to_trade = settings, to_trade
         self._symbols = tuple(symbols)
         self._budget = budget or RateBudget()

@@ -19,6 +19,7 @@ from exchanges.capabilities import Capability, Stream
 from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_numbers import Unclear
 from exchanges.ccxt_parse import as_open, report_of, trade_of
+from exchanges.connecting import connecting
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
 from exchanges.rest_answers import RestAnswers
@@ -171,8 +172,7 @@ class PrivateStream:
         It calls a socket connected a few turns of the loop before it begins to send, so one look
         is not enough.
         """
-        limit_s = self._settings.connect_ms / 1000
-        async with asyncio.timeout(limit_s):
+        async with connecting("the stream of orders", self._settings.connect_ms):
             looks = 0
             while looks < _LOOKS:
                 await asyncio.sleep(_POLL_S)
@@ -323,5 +323,7 @@ def _said(error: BaseException | None) -> str:
     """Say what broke; where ccxt stumbles over an answer, its own words say nothing."""
     if error is None:
         return "it ended"
+    if isinstance(error, VenueRefused):
+        return str(error)
     said = f"{type(error).__name__}: {error}"
     return f"ccxt could not read what came ({said})" if isinstance(error, _STUMBLES) else said

@@ -32,7 +32,7 @@ def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
         yield problem("exchange", str(error), "choose another exchange")
         return
     yield _capability(row)
-    keys = list(_keys(config, os.environ))
+    keys = list(_keys(config, row, os.environ))
     yield from keys
     if not online:
         yield ok("gate", "not asked; --online asks the exchange, and places no order")
@@ -65,11 +65,11 @@ def _capability(row: Capability) -> Finding:
     )
 
 
-def _keys(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _keys(config: Config, row: Capability, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Look which variables are set; what they hold is never shown."""
     venue = config.venue
     named = {"api_key_env": venue.api_key_env, "api_secret_env": venue.api_secret_env}
-    if venue.api_password_env:
+    if venue.api_password_env or row.wants_password:
         named["api_password_env"] = venue.api_password_env
     for key, name in named.items():
         if name is None:

@@ -54,6 +54,16 @@ def test_keys_that_are_missing_are_named_and_nothing_is_asked(
     assert "sesame" not in repr(found)
 
 
+@pytest.mark.usefixtures("keys")
+def test_a_passphrase_that_a_key_has_and_no_variable_is_named_for_is_missing() -> None:
+    found = list(venue_findings(live_config("okx"), online=True))
+
+    assert [one.text for one in found if one.level is Level.PROBLEM] == [
+        "venue.api_password_env is not set",
+        "not asked, for a key is missing",
+    ]
+
+
 def test_an_exchange_that_cannot_find_our_orders_is_a_problem() -> None:
     found = list(venue_findings(live_config("bybit"), online=False))
 

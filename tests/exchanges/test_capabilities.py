@@ -71,3 +71,4 @@ def test_a_row_does_not_claim_more_than_ccxt_has(row: Capability) -> None:
         claimed |= {"fetchOpenOrders", "fetchClosedOrders"}
 
     assert {name for name in claimed if not exchange.has.get(name)} == set()
+    assert row.wants_password is exchange.requiredCredentials["password"]

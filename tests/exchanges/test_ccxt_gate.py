@@ -68,6 +68,7 @@ ETH = Symbol("ETH/USDT")
         ({"api_key": ""}, "there is no key for binance: set the environment variables"),
         ({"secret": ""}, "there is no key for binance"),
         ({"symbols": ()}, "there is no symbol to trade"),
+        ({"exchange": "okx"}, "a key of okx has a passphrase: .* venue.api_password_env names"),
         ({"exchange": "bybit"}, "bybit cannot find an order by our own id"),
         ({"exchange": "nowhere"}, "nobody has written down whether nowhere"),
     ],
