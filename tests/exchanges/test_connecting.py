@@ -1,4 +1,4 @@
-"""A network that lets REST through and no web socket: what the feed and the stream of orders say."""
+"""A network that lets REST through and no web socket: what the feed and the order stream say."""
 
 import socket
 from collections.abc import Iterator
