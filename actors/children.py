@@ -70,6 +70,8 @@ class SupervisorSpec(msgspec.Struct, frozen=True, kw_only=True):
     on_exhausted: OnExhausted = OnExhausted.ESCALATE
     fatal_errors: frozenset[str] = frozenset()
     """Names of exceptions that no restart can mend: give up at once."""
+    passing_errors: frozenset[str] = frozenset()
+    """Names of exceptions that time alone cures: tried again for ever, and not counted."""
     tolerant_start: bool = False
     """At boot, a child that does not come up is retried like one that failed later,
     instead of failing the start of them all. For children that do not need each other."""

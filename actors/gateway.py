@@ -16,7 +16,7 @@ from actors.error_text import Clean, as_it_is
 from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.account import AccountRead
-from messages.errors import ActorUnavailable, NotSent, Rejected
+from messages.errors import ActorUnavailable, NotSent, Rejected, StillWriting
 from messages.halting import CancelDone, OpenListed
 from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
@@ -88,10 +88,11 @@ class Gateway(ABC):
         """Fence off every older incarnation: what it queued and has not begun is dropped.
 
         Raises:
-            ActorUnavailable: one of them hangs in the middle of a commit; or it was replaced.
+            StillWriting: one of them hangs in the middle of a commit.
+            ActorUnavailable: it was replaced itself meanwhile.
         """
         if not self._writing.acquire(timeout=TAKE_OVER_S):
-            raise ActorUnavailable("the replaced executor still hangs in a commit to the ledger")
+            raise StillWriting("the replaced executor still hangs in a commit to the ledger")
         try:
             if epoch < self._epoch:  # it was given up while it waited
                 raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")

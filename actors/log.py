@@ -3,6 +3,7 @@
 Loguru brings asyncio, multiprocessing and ssl with it, a fifth of the time until a run is ready.
 """
 
+import atexit
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _opening = threading.RLock()
 _set_up: list[Callable[[], object]] = []
+_draining: list[Callable[[], object]] = []
 
 
 class Log:
@@ -61,6 +63,20 @@ def set_up_with(set_up: Callable[[], object]) -> None:
     """
     with _opening:
         _set_up[:] = [set_up]
+
+
+def drain_with(*drains: Callable[[], object]) -> None:
+    """Say what waits until all lines are written, for `drain_log`."""
+    _draining[:] = drains
+
+
+def drain_log() -> None:
+    """Wait until the lines that were logged are written, a moment at most: before an end."""
+    for drain in _draining:
+        drain()
+
+
+atexit.register(drain_log)
 
 
 def bare_log() -> "Logger":

@@ -189,6 +189,8 @@ class Parent(Actor):
         now_ns = self.ctx.monotonic_ns()
         if notice.error_class in self.spec.fatal_errors:
             return f"{notice.error} (a restart cannot mend it)"
+        if notice.error_class in self.spec.passing_errors:
+            return ""
         window = child.window if self.spec.intensity_per_child else self.window
         within = window.add(now_ns)
         self._show_window(child, window.count(now_ns))

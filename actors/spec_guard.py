@@ -81,6 +81,7 @@ SUPERVISOR_RULES: Mapping[str, Rule] = {
     "auto_shutdown": _one_of(AutoShutdown),
     "on_exhausted": _one_of(OnExhausted),
     "fatal_errors": _a(frozenset, "a frozenset of names"),
+    "passing_errors": _a(frozenset, "a frozenset of names"),
     "tolerant_start": _YES_NO,
     "check_every_ms": _whole(1),
     "on_halt": Rule(lambda v: v is None or callable(v), "a function or None"),

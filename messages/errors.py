@@ -215,6 +215,10 @@ class ActorUnavailable(ActorError):
     """The peer is stopped, halted or full: this message was not and will not be handled."""
 
 
+class StillWriting(ActorUnavailable):
+    """Who was replaced hangs in a commit: nobody can take over before that has returned."""
+
+
 class AskTimeout(ActorError, TimeoutError):
     """No answer within the limit; the message may still be handled later."""
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from actors.log import logger
+from actors.log import drain_log, logger
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_TAKEN_OVER
 from ops.config import VenueType, load
@@ -73,4 +73,5 @@ def end_at_once(sentence: str) -> None:
     """End at once: every orderly step would write into what is another process's now."""
     logger.critical(sentence)
     say(sentence)
+    drain_log()
     os._exit(EXIT_TAKEN_OVER)

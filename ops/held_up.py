@@ -10,6 +10,8 @@ import threading
 import time
 from contextlib import suppress
 
+from actors.log import drain_log
+
 PATIENCE_S = 3.0
 """So long such a thread may still finish what it does."""
 
@@ -34,4 +36,5 @@ def _leave(code: int) -> None:
         text = f"watchkeeper: left behind at the end, for they do not end by themselves: {names}\n"
         sys.stderr.write(text)
         sys.stderr.flush()
+    drain_log()
     os._exit(code)

@@ -12,11 +12,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from actors.log import bare_log, open_log, set_up_with
+from actors.log import bare_log, drain_with, open_log, set_up_with
 from ops.config_records import LogFormat, LogsConfig
 from ops.log_file import LogFile, open_log_file
+from ops.log_lines import LinesAside
 from ops.secret_values import cleaner
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def set_up_logging(
         _cleaned, secrets=secrets, as_json=settings.as_json, context=context, counts=counts
     )
     logger.configure(patcher=cleaned)
+    screen = LinesAside(_Screen(sys.stderr), "stderr", lambda _: None)
     logger.add(
-        sys.stderr,
+        screen,
         level=screen_level,
         format=_JSON_LINE if settings.as_json else _SCREEN_LINE,
         filter=_is_ours,
@@ -94,14 +96,13 @@ def set_up_logging(
         diagnose=False,
         enqueue=False,
     )
-    # Not enqueued: a queue costs the caller five times as much and loses the last lines.
+    tell = partial(_tell_screen, as_json=settings.as_json)
+    lines = LogFile(path, rotate_bytes=settings.rotate_bytes, keep=settings.keep, tell=tell)
+    file = LinesAside(lines, path.name, tell)
+    drain_with(screen.drain, file.drain)
+    # Not enqueued by Loguru: its queue costs the caller five times as much as the whole line.
     logger.add(
-        LogFile(
-            path,
-            rotate_bytes=settings.rotate_bytes,
-            keep=settings.keep,
-            tell=partial(_tell_screen, as_json=settings.as_json),
-        ),
+        file,
         level=settings.level,
         format=_JSON_LINE if settings.as_json else _FILE_LINE,
         colorize=False,
@@ -206,6 +207,17 @@ def _tell_screen(text: str, *, as_json: bool) -> None:
 def _is_ours(record: "Record") -> bool:
     """Keep a library's tracebacks off the screen: our own line says the same in one sentence."""
     return str(record["extra"].get("actor")).partition(".")[0] not in _STANDARD_LOGGERS
+
+
+class _Screen:
+    """A stream whose lines are seen at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self.isatty = stream, stream.isatty
+
+    def write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
 
 
 class _ToLoguru(logging.Handler):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FATAL = frozenset(
     {"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition", "VenueFailed"}
 )
+PASSING = frozenset({"StillWriting"})
+"""The disk that a commit hangs on may take it yet: then all is as before."""
 
 
 def account_of(config: Config, *, is_live: bool) -> AccountId:
@@ -118,6 +120,7 @@ def execution_branch(
         on_exhausted=OnExhausted.HALT,
         backoff=backoff(config),
         fatal_errors=FATAL,
+        passing_errors=PASSING,
     )
     return supervisor_spec("execution", execution, addresses.metrics)
 

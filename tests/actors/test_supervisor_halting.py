@@ -58,6 +58,24 @@ def test_a_fatal_error_at_a_restart_halts_too(world: World, script: Script) -> N
     assert world.cell("a").epoch == 2
 
 
+def test_an_error_that_time_alone_cures_is_tried_again_for_ever_and_not_counted(
+    world: World, script: Script
+) -> None:
+    script.starts.extend([None, *["SystemExit"] * 9, None])
+    world.boot(
+        probe("a", script),
+        passing_errors=frozenset({"SystemExit"}),
+        intensity=Intensity(max_restarts=1, window_s=60),
+        on_exhausted=OnExhausted.HALT,
+    )
+
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").epoch == 11)
+
+    assert world.cell("a").state is ActorState.RUNNING
+    assert world.cell("a").restarts_in_window == 1
+
+
 def test_a_halted_branch_buries_its_mail_and_a_person_revives_it(
     world: World, script: Script
 ) -> None:

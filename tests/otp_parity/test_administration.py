@@ -127,6 +127,7 @@ def test_child_specs_map(
         ("backoff", Backoff(min_ms=-5), "a whole number from 0"),
         ("check_every_ms", 0, "a whole number from 1"),
         ("fatal_errors", "ValueError", "a frozenset"),
+        ("passing_errors", "ValueError", "a frozenset"),
         ("template", "a", "a ChildSpec or None"),
         ("on_halt", "page me", "a function or None"),
     ],
