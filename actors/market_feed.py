@@ -68,6 +68,8 @@ class MarketFeedActor(Actor):
         self._metrics = metrics
         self._speed, self._batch = speed, batch if speed == 0 else 1
         self._max_events = max_events
+        self._is_awaited = speed == 0 or bool(max_events)
+        """Whether its end is what somebody waits for: it comes, too, once all who follow are halted."""
         self._buffer: deque[MarketEvent] = deque()
         self._exhausted = False
         self._waiting_due = False
@@ -114,7 +116,8 @@ class MarketFeedActor(Actor):
         self._send()
         if self._rhythm.is_report_due():
             self._report(ended=False)
-        if self._exhausted and self._flow.finished(self._end):
+        is_given_up = self._is_awaited and self._flow.floor is None
+        if is_given_up or (self._exhausted and self._flow.finished(self._end)):
             self._report(ended=True)
             self.ctx.tell(
                 self._metrics, FeedEnded(feed=self.ctx.path, delivered=self._memory.delivered)
