@@ -69,7 +69,7 @@ class MarketFeedActor(Actor):
         self._speed, self._batch = speed, batch if speed == 0 else 1
         self._max_events = max_events
         self._is_awaited = speed == 0 or bool(max_events)
-        """Whether its end is what somebody waits for: it comes, too, once all who follow are halted."""
+        """Whether somebody waits for its end: it comes, too, once all who follow are halted."""
         self._buffer: deque[MarketEvent] = deque()
         self._exhausted = False
         self._waiting_due = False
