@@ -82,6 +82,9 @@ class LiveFeedActor(Actor):
         self._connection: FeedConnection | None = None
         self._skew_ns = 0
         self._is_live = False
+        self._state: tuple[ActorState, str] | None = None
+        """How the connection is doing; None before it has said so."""
+        self._shown = ""
         self._taken = 0
 
     # ------------------------------------------------------------ life
@@ -181,9 +184,11 @@ class LiveFeedActor(Actor):
             self._go_on(event)
         late_ns = self._venue_now_ns() - event.ts_event_ns
         if self._max_age_ns is not None and late_ns > self._max_age_ns:
-            self._late.late(event, late_ns)
+            self._late.late(event, late_ns, is_live=self._is_live)
+            self._show()
         elif self._max_age_ns is not None:
-            self._late.in_time(event.symbol)
+            self._late.in_time(event)
+            self._show()
         if not self._is_enough():
             memory.buffer.add(event)
         self.ctx.progress()
@@ -245,7 +250,9 @@ class LiveFeedActor(Actor):
             if state.reason:
                 raise FeedLost(state.reason)
             return
-        self.ctx.show_state(_STATES.get(state.phase, ActorState.BACKOFF), _problem(state))
+        self._state = _STATES.get(state.phase, ActorState.BACKOFF), _problem(state)
+        self._shown = ""
+        self._show()
         log = logger.bind(actor=self.ctx.path)
         if state.phase in (FeedPhase.STALE, FeedPhase.BACKOFF):
             log.warning("the market is not live: {}", _problem(state))
@@ -253,6 +260,16 @@ class LiveFeedActor(Actor):
             log.warning("the market is live, but {}", state.reason)
         elif state.phase is FeedPhase.LIVE:
             log.info("the market is live; clock difference {} ms", state.skew_ms)
+
+    def _show(self) -> None:
+        """Show how the market is, and what of it decides nothing, where that is new."""
+        if self._state is None:
+            return
+        state, problem = self._state
+        problem = "; ".join(filter(None, (problem, self._late.problem)))
+        if self._shown != (shown := f"{state}: {problem}"):
+            self._shown = shown
+            self.ctx.show_state(state, problem)
 
     # ------------------------------------------------------------ sending
 

@@ -1,14 +1,17 @@
 """What a live feed hands on: numbered batches, history apart from what may be acted on, its end."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
 
+from actors.late_events import ALWAYS_LATE
 from messages.ids import TimestampNs
 from messages.lifecycle import ActorState, Ping
 from messages.market import FeedEnded, FeedHistory, FeedPhase, FeedState, MarketBatch, Tick
-from tests.actors.live_feed.desk import BTC, ETH, Desk
+from tests.actors.live_feed.desk import BTC, ETH, FEED, Desk
+from tests.waiting import until
 
 
 def test_events_come_numbered_and_history_decides_nothing(open_desk: Callable[..., Desk]) -> None:
@@ -146,3 +149,39 @@ def test_an_orderly_stop_closes_the_connection(open_desk: Callable[..., Desk]) -
     desk.stop()
 
     assert line.closed
+
+
+def test_a_market_whose_candles_all_come_too_late_says_so_until_one_is_in_time(
+    open_desk: Callable[..., Desk],
+) -> None:
+    """An exchange that answers once a second has the eighth symbol's candle after eight."""
+    desk = open_desk()
+    cell = desk.runtime.cell(FEED)
+    desk.line().tell(desk.state(FeedPhase.LIVE))
+    for number in range(ALWAYS_LATE):
+        desk.line().tell(desk.now_candle(number, age_s=8))
+
+    until(lambda: bool(cell.problem))
+    assert cell.state is ActorState.RUNNING
+    assert re.fullmatch(
+        r"each candle of BTC/USDT comes too late to decide on, up to 8\.\d s: follow fewer symbols,"
+        r" or raise risk\.max_decision_age_ms",
+        cell.problem,
+    )
+
+    desk.line().tell(desk.now_candle(9, age_s=1))
+    until(lambda: not cell.problem)
+
+
+def test_the_late_candles_of_an_interruption_are_no_such_thing(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    desk.line().tell(desk.state(FeedPhase.BACKFILLING))
+    for number in range(2 * ALWAYS_LATE):
+        desk.line().tell(desk.now_candle(number, age_s=100))
+    desk.line().tell(desk.state(FeedPhase.LIVE))
+    desk.line().tell(desk.now_candle(9, age_s=1))
+
+    desk.seen.until_events(2 * ALWAYS_LATE + 1)
+    assert desk.runtime.cell(FEED).problem == ""
