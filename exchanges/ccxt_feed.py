@@ -6,32 +6,32 @@ it: stale or backoff. Whether it lives is judged by `feed_oversight`; one that d
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from exchanges.ccxt_call import recorded
 from exchanges.ccxt_client import check_decoder, close_client, open_client
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate
-from exchanges.ccxt_gate import check_answer, refusing
+from exchanges.ccxt_gate import refusing
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import Stale
 from exchanges.connecting import connecting
+from exchanges.feed_backfill import backfill_all
 from exchanges.feed_candles import FeedCandles, Tell
+from exchanges.feed_endings import is_of_a_symbol, leaves_of, reason_of
 from exchanges.feed_followers import Followers
 from exchanges.feed_line import Line
+from exchanges.feed_listing import FeedListing
 from exchanges.feed_oversight import Oversight
 from exchanges.feed_phases import FeedPhases
-from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
-from exchanges.outcomes import cut
+from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
 from exchanges.steady_clock import SteadyClock
 from exchanges.venue_loop import faults_of
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
-from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
+from messages.market import FeedPhase
 
 _POLL_S = 0.02
 """ccxt has no event for "connected"."""
@@ -67,9 +67,7 @@ class CcxtFeed:
         self._clock = SteadyClock(utc_ns, monotonic_ns)
         self._client: Any = None
         self._facts: FeedFacts | None = None
-        self._lines: list[Line] = []
-        self._all_lines: list[Line] = []
-        """Also those of symbols that are not listed any more."""
+        self._listing = self._listing_of(())
         self._tell: Tell = lambda _: None
 
     async def open(self) -> FeedFacts:
@@ -102,8 +100,8 @@ class CcxtFeed:
         the last candles are told as history first.
         """
         self._tell = self._phases.tell = tell
-        self._lines = [self._line(symbol, since_ns or {}) for symbol in self._request.symbols]
-        self._all_lines = self._lines
+        lines = [self._line(symbol, since_ns or {}) for symbol in self._request.symbols]
+        self._listing = self._listing_of(lines)
         try:
             while True:
                 self._phases.attempt += 1
@@ -138,49 +136,32 @@ class CcxtFeed:
         self._phases.say(FeedPhase.CONNECTING)
         self._fallen_back = ""
         tasks: list[asyncio.Future[Any]] = []
+        faults: list[BaseException] = []
         try:
             if self._facts is None:
                 await self.open()
-            for line in self._lines:
+            await self._listing.renew(self._client)
+            for line in self._listing.lines:
                 line.interrupted()
             following = self._following()
-            coroutines = [*following.of(self._lines), self._live(following.streams)]
+            coroutines = [*following.of(self._listing.lines), self._live(following.streams)]
             tasks = [asyncio.ensure_future(one) for one in coroutines]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            faults = [_first(fault) for fault in faults_of(tasks)]
-            unlisted = next(filter(_is_of_a_symbol, faults), None)
-            error = unlisted or next(iter(faults), None)
-            if unlisted is not None:
-                await self._leave_out_unlisted()
+            faults = [leaf for fault in faults_of(tasks) for leaf in leaves_of(fault)]
         except VenueRefused as refusal:
-            error = refusal
+            faults = [refusal]
         finally:
             await self._end(tasks)
+        self._listing.doubt(faults)
+        error = next(filter(is_of_a_symbol, faults), next(iter(faults), None))
         if isinstance(error, Stale):
             self._phases.say(FeedPhase.STALE, str(error))
-        return _reason(error)
-
-    async def _leave_out_unlisted(self) -> None:
-        """Go on without the symbols that are not listed any more: the others still have a market.
-
-        Where nothing can be learned, or none would be left, all of them are tried again.
-        """
-        with suppress(Exception), recorded() as call:
-            await self._client.load_markets(reload=True)
-            check_answer(call)
-            listed = [line for line in self._all_lines if line.symbol in self._client.markets]
-            self._lines = listed or self._all_lines
+        return reason_of(error)
 
     @property
     def _lacks(self) -> str:
         """Say what of a live market is not told; empty where all is."""
-        return "; ".join(filter(None, (self._left_out, self._fallen_back)))
-
-    @property
-    def _left_out(self) -> str:
-        """Say which symbols are not followed any more, empty for none."""
-        names = [line.symbol for line in self._all_lines if line not in self._lines]
-        return f"without {', '.join(names)}: not listed any more" if names else ""
+        return "; ".join(filter(None, (self._listing.left_out, self._fallen_back)))
 
     async def _end(self, tasks: "list[asyncio.Future[Any]]") -> None:
         for task in tasks:
@@ -190,7 +171,7 @@ class CcxtFeed:
             await self._client.close_ws_clients()
             # What nobody had the time to take would look like the first trade of the next
             # connection, and hide those that are missed before that: REST has it too.
-            for line in self._all_lines:
+            for line in self._listing.all:
                 self._client.trades.pop(line.symbol, None)
 
     def _following(self) -> Followers:
@@ -214,25 +195,18 @@ class CcxtFeed:
         await self._backfill(streams)
         self._phases.say(FeedPhase.LIVE, self._lacks)
         async with asyncio.TaskGroup() as group:
-            for line in self._lines:
+            for line in self._listing.lines:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
                 joined = line.join_trades(self._client, exchange, self._venue_now_ns)
                 group.create_task(joined)
             group.create_task(self._oversight(streams).run())
+            group.create_task(self._listing.watch(self._client))
 
     async def _backfill(self, streams: set[Channel]) -> None:
-        """Ask for what was missed, symbol after symbol, and tell it in the order of time."""
-        told: list[FeedItem] = []
-        for line in self._lines:
-            line.tell = told.append
-        try:
-            for line in self._lines:
-                await self._backfill_one(line, streams)
-        finally:  # what was asked for is not asked for again
-            for line in self._lines:
-                line.tell = self._tell
-            for item in sorted(told, key=_moment_ns):
-                self._tell(item)
+        async def ask(line: Line) -> None:
+            await self._backfill_one(line, streams)
+
+        await backfill_all(self._listing.lines, self._tell, ask)
 
     async def _backfill_one(self, line: Line, streams: set[Channel]) -> None:
         await line.candles.backfill(self._client, self._venue_now_ns)
@@ -288,7 +262,7 @@ class CcxtFeed:
         return Oversight(
             client=self._client,
             exchange=self._settings.exchange,
-            lines=self._lines,
+            lines=self._listing.lines,
             streams=streams,
             patience=self._patience,
             monotonic_ns=self._monotonic_ns,
@@ -331,31 +305,9 @@ class CcxtFeed:
         line.tell = self._tell
         return line
 
+    def _listing_of(self, lines: Sequence[Line]) -> FeedListing:
+        limit_ms, monotonic_ns = self._patience.connect_ms, self._monotonic_ns
+        return FeedListing(lines, self._request.timeframe, limit_ms, monotonic_ns)
+
     def _venue_now_ns(self) -> int:
         return self._clock.now_ns()
-
-
-def _moment_ns(item: FeedItem) -> int:
-    """Give when a thing is known: a history before all else, a gap where it ends."""
-    if isinstance(item, FeedGap):
-        return item.ts_to_ns
-    return item.ts_event_ns if isinstance(item, Candle | Trade | Tick) else 0
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _is_of_a_symbol(error: BaseException) -> bool:
-    return "BadSymbol" in (type(error).__name__, type(error.__cause__).__name__)
-
-
-def _reason(error: BaseException | None) -> str:
-    """Say in one line what ended a connection."""
-    if error is None:
-        return "it ended"
-    if isinstance(error, VenueRefused | Stale):
-        return str(error)
-    return cut(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from exchanges.ccxt_feed import _reason
+from exchanges.feed_endings import reason_of
 from exchanges.nats_dial import problem_of
 from ops.secret_values import cleaner
 
 SECRET = "opensesame-opensesame-opensesame"
 
 
-@pytest.mark.parametrize("say", [_reason, problem_of])
+@pytest.mark.parametrize("say", [reason_of, problem_of])
 def test_of_a_secret_at_the_cut_nothing_is_left(say: Callable[[Exception], str]) -> None:
     for long in range(150, 200):
         told = cleaner([SECRET])(say(ValueError(f"{'x' * long} {SECRET} and more, and more")))
