@@ -108,9 +108,14 @@ class CandleBuilder:
         return self._shown_ns < self.next_open_ns - 2 * self._timeframe_ns
 
     def is_behind(self, bar: Bar) -> bool:
-        """Whether a bar from REST is news to the stream: newer than all it told, or fuller."""
+        """Whether a bar from REST is news to the stream: newer than all it told, or fuller.
+
+        One in which nothing was traded is none: some streams tell no such bar, whose REST does.
+        """
         open_ns, volume = self._told
-        return bar.open_ns > open_ns or (bar.open_ns == open_ns and bar.volume > volume * _ROUNDING)
+        if bar.open_ns > open_ns:
+            return bar.volume > 0
+        return bar.open_ns == open_ns and bar.volume > volume * _ROUNDING
 
     def assume_told(self, bar: Bar) -> None:
         """Take for told what the market was when the stream began."""

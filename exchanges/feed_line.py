@@ -186,8 +186,11 @@ class Line:
     async def is_behind(self, client: Any, exchange: str, channel: Channel) -> str:
         """Say what REST knows that the stream has not told; empty when it is merely quiet."""
         if channel is Channel.CANDLES:
-            bars = await self.candles.bars(client, None, 2)
-            if bars and self._builder.is_behind(bars[-1]):
+            # The newest may be empty, and hide one that was traded since the stream was heard.
+            silent_ns = self._monotonic_ns() - self.heard_ns[channel]
+            limit = min(PAGE, 2 + silent_ns // self._request.timeframe_ns)
+            bars = await self.candles.bars(client, None, limit)
+            if any(map(self._builder.is_behind, bars)):
                 return f"a newer candle of {self.symbol}"
         elif channel is Channel.TRADES:
             told, latest_ns = await self._trades(client, exchange, 5), self._latest_ns()

@@ -242,6 +242,16 @@ def test_a_stream_is_behind_when_rest_has_a_newer_or_a_fuller_bar() -> None:
     assert not made.is_behind(bar(2))
 
 
+def test_a_newer_bar_in_which_nothing_was_traded_is_no_news() -> None:
+    """Kraken's REST shows one, and its stream tells nothing until there is a trade."""
+    made = builder()
+    made.stream(bar(3, "10"))
+
+    assert not made.is_behind(bar(4, "0"))
+    assert not made.is_behind(bar(5, "0.00000000"))
+    assert made.is_behind(bar(4, "0.00000001"))
+
+
 def test_what_rest_showed_when_the_stream_began_is_no_news() -> None:
     made = builder()
     made.assume_told(bar(3, "10"))

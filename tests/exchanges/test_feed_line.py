@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
 from exchanges.feed_candles import FeedCandles
 from exchanges.feed_line import Line
+from exchanges.feed_settings import Channel
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from tests.exchanges.feed_run import LAZY, request
@@ -60,6 +62,13 @@ class Answering:
 
     async def fetch_ohlcv(self, *_: object) -> list[list[int]]:
         return self.rows
+
+
+class Newest(Answering):
+    """One that gives as many of the newest as it is asked for."""
+
+    async def fetch_ohlcv(self, *asked: Any) -> list[list[int]]:
+        return self.rows[-asked[3] :]
 
 
 @pytest.mark.parametrize("length", [3, 10, 500])
@@ -126,3 +135,22 @@ def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
 
     week = candles.builder.release(opens_ns + 8 * DAY_NS)
     assert [(int(one.ts_open_ns), one.volume) for one in week] == [(opens_ns, Decimal(7))]
+
+
+@pytest.mark.parametrize("empty", [1, 2, 7])
+def test_a_bar_that_was_traded_is_news_behind_empty_ones_too(empty: int) -> None:
+    """However many began since the stream was heard: a dead stream is not a quiet market."""
+    now_ns, asked, stats = [0], request(), SourceStats()
+    candles = FeedCandles(BTC, asked, LAZY, stats, NOW_NS, lambda: now_ns[0])
+    line = Line(candles, asked, stats, lambda: now_ns[0])
+    line.take_bars([minute(0)], NOW_NS)
+    now_ns[0] = empty * asked.timeframe_ns
+    quiet = [minute(0), *(minute(number, volume=0) for number in range(1, 1 + empty))]
+    traded = [minute(0), minute(1), *(minute(2 + number, volume=0) for number in range(empty))]
+
+    def news_of(rows: list[list[int]]) -> str:
+        asking = line.is_behind(Newest(rows), "kraken", Channel.CANDLES)
+        return asyncio.run(asking)
+
+    assert news_of(quiet) == ""
+    assert news_of(traded) == "a newer candle of BTC/USDT"
