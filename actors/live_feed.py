@@ -155,6 +155,10 @@ class LiveFeedActor(Actor):
                 self._tell_gap(what)
             case FeedHistory():
                 memory.past += what.candles
+                if what.missing:
+                    text = "{}: {} candles before now are there, {} older ones are not told"
+                    log = logger.bind(actor=self.ctx.path)
+                    log.warning(text, what.symbol, len(what.candles), what.missing)
                 if what.candles:
                     memory.closed_ns[what.symbol] = what.candles[-1].ts_event_ns
                 if self._is_live:

@@ -13,6 +13,7 @@ from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_history import page_size
 from exchanges.ccxt_market_rows import bars_of
+from exchanges.feed_history import with_older
 from exchanges.feed_settings import FeedItem, FeedRequest, FeedSettings
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol, TimestampNs
@@ -182,31 +183,28 @@ class FeedCandles:
         """Ask for the candles before now and tell them as history; False when there are none."""
         wanted, asked_ns = max(1, self._request.history), venue_now_ns()
         rows = await self.bars(client, None, min(wanted + 2, PAGE))
-        page = len(rows)
-        while rows and len(rows) < wanted + 1:
-            older = await self._older(client, rows[0].open_ns, page)
-            if not older:
-                break
-            rows = older + rows
+        rows, is_cut = await self._with_older(client, rows, wanted + 1)
         candles = self.builder.settle(rows, asked_ns)
         kept = tuple(candles[-self._request.history :]) if self._request.history else ()
         if candles:
             self.builder.gaps.clear()
-            self.tell(FeedHistory(symbol=self.symbol, candles=kept))
+            missing = self._request.history - len(kept) if is_cut else 0
+            self.tell(FeedHistory(symbol=self.symbol, candles=kept, missing=missing))
         return bool(candles)
 
-    async def _older(self, client: Any, until_ns: int, page: int) -> list[Bar]:
-        """Give the bars of a page before a moment; pages of old ones may be shorter."""
-        timeframe_ns, found = self._request.timeframe_ns, list[Bar]()
-        since_ns = until_ns - page * timeframe_ns
-        while since_ns < until_ns:
-            bars = await self.bars(client, since_ns, page)
-            bars = [bar for bar in bars if since_ns <= bar.open_ns < until_ns]
-            if not bars:
-                break
-            found += bars
-            since_ns = bars[-1].open_ns + timeframe_ns
-        return found
+    async def _with_older(
+        self, client: Any, rows: list[Bar], wanted: int
+    ) -> tuple[list[Bar], bool]:
+        """Give these bars with those before them, and whether the exchange keeps some back."""
+        if not rows or len(rows) >= wanted:
+            return rows, False
+        return await with_older(
+            rows,
+            lambda since_ns, limit: self.bars(client, since_ns, limit),
+            wanted=wanted,
+            page=min(PAGE, page_size(client, self.symbol)),
+            timeframe_ns=self._request.timeframe_ns,
+        )
 
     async def _settle(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
         self._venue_now_ns = venue_now_ns

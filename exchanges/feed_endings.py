@@ -34,6 +34,17 @@ def is_answer(error: BaseException) -> bool:
     return "OnMaintenance" not in names and not _ANSWERS.isdisjoint(names)
 
 
+def is_word_of_exchange(error: BaseException) -> bool:
+    """Whether the exchange itself has said so, and nobody on the way to it."""
+    return "ExchangeError" in {kind.__name__ for kind in type(error).__mro__}
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the exchange says that it does not answer such a question, of a symbol it has."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "BadRequest" in names and "BadSymbol" not in names
+
+
 def is_of_a_symbol(error: BaseException) -> bool:
     """Whether it says by its class that there is no such symbol."""
     return "BadSymbol" in (type(error).__name__, type(error.__cause__).__name__)

@@ -193,6 +193,8 @@ class FeedHistory(Message, kw_only=True, frozen=True):
 
     symbol: Symbol
     candles: tuple[Candle, ...]
+    missing: int = 0
+    """How many more were asked for, and are not told by an exchange that may have them."""
 
 
 class FeedNews(Message, kw_only=True, frozen=True):

@@ -136,6 +136,20 @@ def test_trades_between_two_connections_are_a_gap_that_is_told_and_counted(
     assert "BTC/USDT: trades are missing over 6.0 s of the market" in " ".join(warnings)
 
 
+def test_what_a_history_lacks_of_what_was_asked_for_is_said(
+    open_desk: Callable[..., Desk], warnings: list[str]
+) -> None:
+    desk = open_desk()
+    past = (desk.now_candle(0), desk.now_candle(1))
+
+    desk.line(1).tell(FeedHistory(symbol=BTC, candles=past, missing=98))
+    desk.line(1).tell(desk.state(FeedPhase.LIVE))
+
+    assert desk.seen.until_events(2) == [*past]
+    said = "BTC/USDT: 2 candles before now are there, 98 older ones are not told"
+    assert said in " ".join(warnings)
+
+
 def test_where_a_connection_goes_on_from_its_place_no_trade_is_missing(
     open_desk: Callable[..., Desk],
 ) -> None:
