@@ -171,8 +171,11 @@ class CcxtFeed:
             await self._client.close_ws_clients()
             # What nobody had the time to take would look like the first trade of the next
             # connection, and hide those that are missed before that: REST has it too.
+            # And what was forming would be taken for a bar of the next connection, which has not
+            # heard what was traded in it before.
             for line in self._listing.all:
                 self._client.trades.pop(line.symbol, None)
+                self._client.ohlcvs.pop(line.symbol, None)
 
     def _following(self) -> Followers:
         return Followers(
