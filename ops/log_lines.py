@@ -6,7 +6,6 @@ whoever logs next, and that is a supervisor, the kill switch, or who sends the a
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -37,7 +36,7 @@ class LinesAside:
         self.is_held_up = False
         """Whether lines wait, and nobody waits for them."""
         self._thread = threading.Thread(target=self._work, name=f"log of {name}", daemon=True)
-        self._begin()
+        self._has_thread = self._begin()
 
     def write(self, text: str) -> None:
         """Have a line written, and see it written where that takes no time."""
@@ -59,18 +58,21 @@ class LinesAside:
     def stop(self) -> None:
         """Write what waits, if that takes no time, and end the thread. Loguru calls it."""
         self._lines.put(None)
-        if self._thread.is_alive():
+        if self._has_thread:
             self._thread.join(END_S)
         else:
             self._work()
 
-    def _begin(self) -> None:
-        with suppress(RuntimeError):  # no more threads can be started
+    def _begin(self) -> bool:
+        try:
             self._thread.start()
+        except RuntimeError:  # no more threads can be started
+            return False
+        return True
 
     def _put(self, text: str) -> threading.Event:
         line = text, threading.Event()
-        if self._thread.is_alive():
+        if self._has_thread:
             self._lines.put(line)
         else:
             self._done(line)

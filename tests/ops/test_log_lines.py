@@ -110,6 +110,16 @@ def test_the_end_writes_what_waits_and_lets_go(disk: Disk, lines: LinesAside) ->
     assert disk.has_ended.is_set()
 
 
+def test_the_end_comes_also_where_the_thread_has_ended_before_it_is_looked_at(
+    lines: LinesAside,
+) -> None:
+    """Who ended then waited for lines in its place, and for ever."""
+    lines._lines.put(None)
+    until(lambda: not lines._thread.is_alive())
+
+    lines.stop()
+
+
 def test_the_end_does_not_wait_for_a_disk_that_hangs(
     disk: Disk, lines: LinesAside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
