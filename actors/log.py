@@ -3,7 +3,6 @@
 Loguru brings asyncio, multiprocessing and ssl with it, a fifth of the time until a run is ready.
 """
 
-import atexit
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -71,12 +70,12 @@ def drain_with(*drains: Callable[[], object]) -> None:
 
 
 def drain_log() -> None:
-    """Wait until the lines that were logged are written, a moment at most: before an end."""
+    """Wait until the lines that were logged are written, a moment at most.
+
+    For who ends the process by `os._exit`; Loguru does it at any other end.
+    """
     for drain in _draining:
         drain()
-
-
-atexit.register(drain_log)
 
 
 def bare_log() -> "Logger":

@@ -33,6 +33,7 @@ class LinesAside:
         self._sink, self._name, self._tell = sink, name, tell
         self._lines: SimpleQueue[_Line | None] = SimpleQueue()
         self._left_out = 0
+        self._is_over = False
         self.is_held_up = False
         """Whether lines wait, and nobody waits for them."""
         self._thread = threading.Thread(target=self._work, name=f"log of {name}", daemon=True)
@@ -53,10 +54,11 @@ class LinesAside:
 
     def drain(self, limit_s: float = END_S) -> bool:
         """Wait until all is written; False where it is not by then."""
-        return self._put("").wait(limit_s)
+        return self._is_over or self._put("").wait(limit_s)
 
     def stop(self) -> None:
         """Write what waits, if that takes no time, and end the thread. Loguru calls it."""
+        self._is_over = True
         self._lines.put(None)
         if self._has_thread:
             self._thread.join(END_S)

@@ -108,6 +108,7 @@ def test_the_end_writes_what_waits_and_lets_go(disk: Disk, lines: LinesAside) ->
 
     assert disk.lines == ["last\n"]
     assert disk.has_ended.is_set()
+    assert lines.drain(), "there is nobody to wait for"
 
 
 def test_the_end_comes_also_where_the_thread_has_ended_before_it_is_looked_at(
