@@ -34,6 +34,7 @@ class Incarnation:
         "error",
         "fenced",
         "gone",
+        "may_wait_ns",
         "outcome",
         "place",
         "reading",
@@ -65,6 +66,8 @@ class Incarnation:
         self.error = ""
         self.place: Callable[[], int] | None = None
         """Tells any thread how far it came in a message that holds much; None where none does."""
+        self.may_wait_ns: int | None = 0
+        """How long it may wait for the child that it starts or stops; None for ever, 0 for none."""
 
     @property
     def runs_on(self) -> bool:
@@ -264,6 +267,17 @@ class Cell:
         if self.handling is None:
             return 0
         return now_ns - max(self.handling_since_ns, self.came_on_ns)
+
+    @property
+    def hang_limit_ns(self) -> int | None:
+        """How long it may be at one place of a message, with what it may wait for; None for ever.
+
+        To be read before it is looked at: a wait that ends in between is another place.
+        """
+        wait_ns = 0 if self.life is None else self.life.may_wait_ns
+        if self.hang_after_ns is None or wait_ns is None:
+            return None
+        return self.hang_after_ns + wait_ns
 
     def look(self, watch: HangWatch, now_ns: int) -> int:
         """Give the same as its supervisor sees it; to have come on is useful work."""

@@ -4,6 +4,7 @@ When it does so is decided in `actors.supervisor`.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from actors.actor import Actor, Reject
 from actors.cell import Cell
@@ -11,6 +12,7 @@ from actors.children import Child, ChildSpec, SupervisorSpec
 from actors.log import logger
 from actors.spec_guard import guard
 from decisions.supervisor import Restart, RestartWindow, Strategy, is_failure, wants_restart
+from messages.errors import ActorUnavailable
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, ChildInfo, Exit, ExitReason, Supervision
 
@@ -28,6 +30,8 @@ class Parent(Actor):
         self.window = RestartWindow(spec.intensity)
         self._on_event = on_event
         self._log = logger.bind(actor=self._cell.path)
+        self._steps = 0
+        self._life.place = lambda: self._steps
 
     # ------------------------------------------------------------ starting, stopping
 
@@ -50,7 +54,8 @@ class Parent(Actor):
         limit_ns = child.spec.start_timeout_ms * NS_PER_MS
         if within_ns is not None:
             limit_ns = min(limit_ns, within_ns)
-        result = self.ctx.runtime.start(child.cell, limit_ns, owner=self.ctx.life)
+        with self._waiting(limit_ns):
+            result = self.ctx.runtime.start(child.cell, limit_ns, owner=self.ctx.life)
         if result.outcome is ExitReason.INIT_FAILED:
             child.live = False
             return result.problem
@@ -60,22 +65,67 @@ class Parent(Actor):
 
     def _terminate(self, child: Child, *, for_good: bool = False) -> None:
         """Stop it, or its wait for a restart; `for_good` where nobody comes after it."""
+        self._check_owner()
         child.cell.ends_for_good = for_good
         begun_ns = self.ctx.monotonic_ns()
         is_due, child.waiting, child.retry = child.waiting, False, None
-        for_good = for_good and child.drains and not self._is_dynamic
+        is_last, for_good = for_good, for_good and child.drains and not self._is_dynamic
         if child.live:
             child.live = False
-            limit_ns = child.spec.shutdown_ns
-            reason = self.ctx.runtime.stop(child.cell, limit_ns, drain=child.spec.drain)
+            reason = self._stopped(child, child.spec.shutdown_ns)
             is_due = for_good and self._may_try_again(child, reason)
+            if is_last and reason is ExitReason.KILLED and _is_branch(child):
+                self._given_up_at_the_end(child)
         elif is_due:
             child.cell.set_state(ActorState.STOPPED)
         if for_good and is_due:
             self._finish(child, begun_ns)
 
+    def _stopped(self, child: Child, limit_ns: int | None) -> ExitReason:
+        """Stop it and say how it ended. One that has for ever has so until it counts as hung."""
+        runtime, cell, drain = self.ctx.runtime, child.cell, child.spec.drain
+        if limit_ns is None and cell.hang_after_ns is not None and child.spec.replaces_hung:
+            return runtime.stop_while(cell, lambda: self._sees_coming_on(child), drain=drain)
+        with self._waiting(limit_ns):
+            return runtime.stop(cell, limit_ns, drain=drain)
+
+    def _sees_coming_on(self, child: Child) -> bool:
+        """Look at one that is stopped, as in a round: who does so comes on as well."""
+        self._come_on()
+        limit_ns = child.cell.hang_limit_ns
+        hung_ns = child.cell.look(child.hang_watch, self.ctx.monotonic_ns())
+        return limit_ns is None or hung_ns <= limit_ns
+
+    @contextmanager
+    def _waiting(self, limit_ns: int | None) -> Iterator[None]:
+        """Wait for a child that has so long: whoever looks at this one is to have that patience."""
+        self.ctx.life.may_wait_ns = limit_ns
+        self._come_on()
+        try:
+            yield
+        finally:
+            self._come_on()  # before the patience ends: who sees that it did sees this too
+            self.ctx.life.may_wait_ns = 0
+
+    def _come_on(self) -> None:
+        """Be at another place of the message in hand."""
+        self._steps += 1
+        self.ctx.progress()
+        if not self.ctx.fenced:
+            self._cell.came_on_ns = self.ctx.monotonic_ns()
+
+    def _check_owner(self) -> None:
+        """Leave alone what a newer incarnation has started since this one was fenced.
+
+        Raises:
+            ActorUnavailable: it was.
+        """
+        if self.ctx.fenced:
+            raise ActorUnavailable(f"the children of {self._cell.path} have a newer supervisor now")
+
     def _part_with(self, child: Child) -> None:
         """Close a child that does not come back by itself; forget it where OTP does."""
+        self._check_owner()
         self.ctx.runtime.close(child.cell, "ended")
         if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
             self.children.remove(child)
@@ -109,7 +159,8 @@ class Parent(Actor):
         for child in living:
             child.live = False
         cells = [child.cell for child in living]
-        self.ctx.runtime.stop_together(cells, template.shutdown_ns, drain=template.drain)
+        with self._waiting(template.shutdown_ns):
+            self.ctx.runtime.stop_together(cells, template.shutdown_ns, drain=template.drain)
 
     @property
     def _is_dynamic(self) -> bool:
@@ -131,9 +182,7 @@ class Parent(Actor):
         if not is_failure(reason) or not wants_restart(child.spec.restart, reason):
             return False
         if reason is ExitReason.KILLED:
-            why = self._problem_of(child, reason)
-            self._tell("exited", child, f"{reason}: {why}")
-            self._leave_undone(child, why)
+            self._given_up_at_the_end(child)
             return False
         error = child.cell.life.error if child.cell.life is not None else ""
         self._tell("exited", child, f"{reason}: {error}")
@@ -141,6 +190,11 @@ class Parent(Actor):
         if why:
             self._leave_undone(child, why)
         return not why
+
+    def _given_up_at_the_end(self, child: Child) -> None:
+        why = self._problem_of(child, ExitReason.KILLED)
+        self._tell("exited", child, f"{ExitReason.KILLED}: {why}")
+        self._leave_undone(child, why)
 
     def _finish(self, child: Child, begun_ns: int) -> None:
         """Start it now, for what waits for it, and stop it: all within the time of one stop.
@@ -153,7 +207,8 @@ class Parent(Actor):
         if not problem:
             child.live = False
             left_ns = self._left_ns(child, begun_ns)
-            reason = self.ctx.runtime.stop(child.cell, left_ns, drain=True)
+            with self._waiting(left_ns):
+                reason = self.ctx.runtime.stop(child.cell, left_ns, drain=True)
             problem = self._problem_of(child, reason)
         if problem:
             self._tell("exited", child, f"{reason}: {problem}")
@@ -233,7 +288,7 @@ class Parent(Actor):
             path=child.cell.path,
             state=child.cell.state,
             epoch=child.cell.epoch,
-            is_supervisor=issubclass(child.spec.actor_class, Parent),
+            is_supervisor=_is_branch(child),
             restarts_in_window=child.cell.restarts_in_window,
             problem=child.cell.problem,
         )
@@ -255,3 +310,7 @@ class Parent(Actor):
                     ts_ns=self.ctx.utc_ns(),
                 )
             )
+
+
+def _is_branch(child: Child) -> bool:
+    return issubclass(child.spec.actor_class, Parent)

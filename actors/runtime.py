@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Job = Callable[[], None]
+_LOOK_NS = NS_PER_S // 2
 SPAWNING: ContextVar[tuple[Cell, Incarnation, Any]] = ContextVar("SPAWNING")
 """The cell, the life and the runtime that the actor under construction belongs to."""
 
@@ -166,6 +167,25 @@ class Runtime(ABC):
         self.fence(cell)
         return ExitReason.KILLED
 
+    def stop_while(
+        self, cell: Cell, comes_on: Callable[[], bool], *, drain: bool = False
+    ) -> ExitReason:
+        """As `stop`, however long it takes, as long as it `comes_on`; that is asked twice a second.
+
+        Where it does not, it is fenced off.
+        """
+        life = cell.life
+        if life is None or life.gone.is_set():
+            return self.stop(cell, 0)
+        if self._ask_to_stop(life, None, drain=drain):
+            while not self._await_gone(cell, life, _LOOK_NS):
+                if not comes_on():
+                    break
+            else:
+                return life.outcome or ExitReason.SHUTDOWN
+        self.fence(cell)
+        return ExitReason.KILLED
+
     def stop_together(
         self, cells: Iterable[Cell], timeout_ns: int | None, *, drain: bool = False
     ) -> None:
@@ -235,6 +255,13 @@ class Runtime(ABC):
         """The cells whose supervisor is `cell`, in the order in which they were made."""
         return [other for other in list(self.cells.values()) if other.supervisor is cell.mailbox]
 
+    def starting_below(self, cell: Cell) -> str:
+        """Name the lowest that is just being started by `cell`, or by whoever it starts."""
+        for child in self.below(cell):
+            if child.state is ActorState.STARTING:
+                return self.starting_below(child) or child.path
+        return ""
+
     def close(self, cell: Cell, why: str) -> None:
         """Refuse mail to a cell that will not come back by itself, and to all below it."""
         cell.mailbox.close(why)
@@ -301,6 +328,9 @@ def describe(life: Incarnation) -> Started:
     return Started("", life.outcome)
 
 
-def too_slow(timeout_ns: int) -> Started:
-    """Say that a start was given up."""
-    return Started(f"did not start within {timeout_ns / NS_PER_S:g} s", ExitReason.INIT_FAILED)
+def too_slow(timeout_ns: int, waits_for: str) -> Started:
+    """Say that a start was given up, and which start below it was not over, if any."""
+    problem = f"did not start within {timeout_ns / NS_PER_S:g} s"
+    if waits_for:
+        problem += f": {waits_for} had not come up"
+    return Started(problem, ExitReason.INIT_FAILED)

@@ -230,8 +230,9 @@ class StepRuntime(Runtime):
         if life.ready.is_set():
             return describe(life)
         self.clock.advance_to(self.clock.now_ns + timeout_ns)
+        waits_for = self.starting_below(cell)
         self.fence(cell)
-        return too_slow(timeout_ns)
+        return too_slow(timeout_ns, waits_for)
 
     def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:
         """Step the dying actor, and the workers it may wait for, until it is gone."""

@@ -67,6 +67,7 @@ class Supervisor(Parent):
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
         self.ctx.every(self._look_ns, Supervise())
+        self.ctx.progress()  # a start may take longer than rounds may be waited for
 
     def _show_parked(self) -> None:
         """Show that this branch is halted, where one child halts all."""
@@ -215,7 +216,7 @@ class Supervisor(Parent):
         self.ctx.progress()
         now_ns = self.ctx.monotonic_ns()
         for child in [c for c in self.children if c.live]:
-            cell, limit_ns = child.cell, child.cell.hang_after_ns
+            cell, limit_ns = child.cell, child.cell.hang_limit_ns
             hung_ns = cell.look(child.hang_watch, now_ns)
             is_hung = limit_ns is not None and hung_ns > limit_ns
             if is_hung and child.spec.replaces_hung:
@@ -247,6 +248,7 @@ class Supervisor(Parent):
         cell.last_error_at_ns, cell.last_error = self.ctx.utc_ns(), error
 
     def _replace(self, child: Child, error: str) -> None:
+        self._check_owner()
         cell = child.cell
         self._note_error(child, error)
         self.ctx.runtime.fence(cell, "poison", error)

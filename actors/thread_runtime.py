@@ -64,8 +64,9 @@ class ThreadRuntime(Runtime):
     def _await_start(self, cell: Cell, life: Incarnation, timeout_ns: int) -> Started:
         if life.ready.wait(timeout_ns / NS_PER_S):
             return describe(life)
+        waits_for = self.starting_below(cell)
         self.fence(cell)
-        return too_slow(timeout_ns)
+        return too_slow(timeout_ns, waits_for)
 
     def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:  # noqa: ARG002 - the other runtime needs it
         return life.gone.wait(None if timeout_ns is None else timeout_ns / NS_PER_S)
