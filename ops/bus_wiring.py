@@ -34,6 +34,7 @@ from ops.run_dir import RunDir
 from ops.sources import open_source
 from ops.wiring_feeds import FATAL_TO_FEEDS, path_of_feed
 from ops.wiring_metrics import metrics_child
+from ops.wiring_tree import SUPERVISOR_HANG_MS, start_limit_ms
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -215,7 +216,8 @@ def _feeds(
         actor_class=Supervisor,
         arguments={"spec": spec},
         shutdown_ms=None,
-        start_timeout_ms=60_000,
+        start_timeout_ms=start_limit_ms(spec),
+        hang_after_ms=SUPERVISOR_HANG_MS,
         restart=Restart.TRANSIENT,
         significant=True,
     )
