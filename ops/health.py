@@ -164,7 +164,9 @@ def _probe(options: HealthOptions, question: str) -> int:
 def probe_problem(question: str, snapshot: Snapshot) -> str:
     """Say why the answer is no; empty for yes. Liveness asks nothing of the exchange."""
     if not snapshot.get("root_alive"):
-        return "the root supervisor is not running"
+        from ops.verdict import what_of_root  # which a probe that is well ends without
+
+        return what_of_root(snapshot)
     starting = [a.get("path") for a in snapshot["actors"] if a.get("state") == "starting"]
     if question == "startup" and starting:
         return f"still starting: {', '.join(map(str, starting))}"

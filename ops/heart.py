@@ -20,6 +20,7 @@ BEAT_S = 0.5
 ROUND_LIMIT_S = 10.0
 """How long the root supervisor may not have done its round."""
 _BEATS_KEPT = 20
+_STOOD_STILL_S = 2.0
 
 Snapshot = Mapping[str, Any]
 
@@ -42,6 +43,8 @@ class Heart:
         self._feeds = _feeds_watchdog(environment)
         self._is_ready = self._is_stopping = False
         self._late_s: deque[float] = deque([0.0], maxlen=_BEATS_KEPT)
+        self._woke_s: float | None = None
+        """When it was last late by seconds."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
@@ -69,11 +72,18 @@ class Heart:
     @property
     def is_alive(self) -> bool:
         """Whether the root supervisor runs and does its rounds, or is being stopped."""
-        if self._is_stopping:
+        return self._is_stopping or (self._root.state is ActorState.RUNNING and self.does_rounds())
+
+    def does_rounds(self) -> bool:
+        """Whether the root supervisor has done its round in time. Any thread.
+
+        Where this thread was late by seconds, nobody had a turn, as in a process that was stopped:
+        then it has that time once more.
+        """
+        woke_s = self._woke_s
+        if woke_s is not None and self._monotonic() - woke_s < ROUND_LIMIT_S:
             return True
-        if self._root.state is not ActorState.RUNNING:
-            return False
-        return self._root.monotonic_ns() - self._root.progress_ns < ROUND_LIMIT_S * NS_PER_S
+        return does_rounds(self._root)
 
     def beat(self) -> None:
         """Tell once; called on the thread of this."""
@@ -93,15 +103,31 @@ class Heart:
         due = self._monotonic() + BEAT_S
         while not self._over.wait(max(due - self._monotonic(), 0)):
             now = self._monotonic()
-            self._late_s.append(now - due)
+            self._felt(now - due)
             due = now + BEAT_S
             try:
                 self.beat()
             except Exception:  # noqa: BLE001, S112 - a snapshot may fail: the next beat tells
                 continue
 
+    def _felt(self, late_s: float) -> None:
+        self._late_s.append(late_s)
+        if late_s > _STOOD_STILL_S:
+            self._woke_s = self._monotonic()
+
     def _notify(self, *words: str) -> bool:
         return notify(self._address, *words)
+
+
+def does_rounds(root: Cell) -> bool:
+    """Whether a root supervisor has done its round in time, or waits for a child that has its own.
+
+    It has none above it that would find it hung.
+    """
+    wait_ns = 0 if root.life is None else root.life.may_wait_ns  # first: it ends with a round
+    if wait_ns is None:
+        return True
+    return root.monotonic_ns() - root.progress_ns < ROUND_LIMIT_S * NS_PER_S + wait_ns
 
 
 def _feeds_watchdog(environment: Mapping[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from actors.cell import Cell
 from actors.operator_board import TRADING, Matter
 from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
-from messages.ids import NS_PER_MS, NS_PER_S
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 from messages.lifecycle import ActorState
 from ops.config import Config, FeedType, IdempotencyBackend, VenueType
 from ops.last_word import halt_fields
@@ -47,6 +47,8 @@ class Snapshots:
         """What a live run leaves at its end; None until then, and of a run on paper."""
         self.order_states: Counter[str] = Counter()
         self.prices: dict[str, str] = {}
+        self.does_rounds: Callable[[], bool] = lambda: True
+        """Whether the root supervisor has done its round in time."""
         self.claimed_before: str | None = None
         """An order that the ledger held when this process began."""
 
@@ -58,6 +60,7 @@ class Snapshots:
         now_ns = self._clock.monotonic_ns()
         cells = sorted(self._system.runtime.cells.values(), key=_start_order)
         root, executor = self._system.root, self._system.executor.cell
+        is_alive = root.state is ActorState.RUNNING and self.does_rounds()
         snapshot: dict[str, Any] = {
             "schema": 1,
             "name": self._config.name,
@@ -66,8 +69,8 @@ class Snapshots:
             "started_at_ns": self._started_ns,
             "captured_at_ns": self._clock.utc_ns(),
             "uptime_s": (now_ns - self._begun_ns) / NS_PER_S,
-            "root_alive": root.state is ActorState.RUNNING,
-            "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
+            "root_alive": is_alive,
+            "ready": is_alive and executor.state not in _NOT_READY,
             "actors": [
                 actor_view(self._system.runtime, cell, now_ns)
                 | (latencies_of(cell) if latencies else {})
@@ -178,10 +181,10 @@ class Snapshots:
 
 def actor_view(runtime: Any, cell: Cell, now_ns: int) -> dict[str, Any]:
     """Give what `health` shows of one actor, on any thread."""
-    handling = cell.handling
+    handling, hang_limit_ns = cell.handling, cell.hang_limit_ns
     hung_ns = cell.hung_for_ns(now_ns)
-    is_hung = cell.hang_after_ns is not None and hung_ns > cell.hang_after_ns
-    limit_ns = cell.progress_limit_ns
+    is_hung = hang_limit_ns is not None and hung_ns > hang_limit_ns
+    limit_ns = None if is_over(runtime, cell) else cell.progress_limit_ns
     return {
         "path": cell.path,
         "state": str(ActorState.HUNG if is_hung else cell.state),
@@ -209,6 +212,33 @@ def actor_view(runtime: Any, cell: Cell, now_ns: int) -> dict[str, Any]:
         "zombies": len(cell.zombies),
         "problem": cell.problem,
     }
+
+
+def is_over(runtime: Any, cell: Cell) -> bool:
+    """Whether it is stopped and is to be, for now at least: nobody waits for its work.
+
+    It has not begun, or has come to its end, or waits for its turn: who is above it is down, or
+    is about to start or stop somebody. Else its supervisor should have started it again.
+    """
+    if cell.state is not ActorState.STOPPED:
+        return False
+    if not cell.epoch or cell.ends_for_good or cell.mailbox.closed:
+        return True
+    return any(not _looks_after(one) for one in _above(runtime, cell))
+
+
+def _above(runtime: Any, cell: Cell) -> Iterator[Cell]:
+    path = cell.path
+    while path and path != "root":
+        path = ActorPath(path.rpartition("/")[0])
+        above = runtime.cells.get(path or "root")
+        if above is not None:
+            yield above
+
+
+def _looks_after(supervisor: Cell) -> bool:
+    is_busy = supervisor.life is None or supervisor.life.may_wait_ns != 0
+    return supervisor.state is ActorState.RUNNING and not is_busy
 
 
 def latencies_of(cell: Cell) -> dict[str, float]:

@@ -40,10 +40,17 @@ def _each(snapshot: Snapshot, reasons: Any) -> Iterator[str]:
 
 def _critical_of_process(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.get("root_alive", True):
-        yield "the root supervisor is not running"
+        yield what_of_root(snapshot)
     barred = (snapshot.get("lease") or {}).get("barred")
     if barred:
         yield f"nothing may be sent: {barred}"
+
+
+def what_of_root(snapshot: Snapshot) -> str:
+    """Say why the root supervisor is not alive."""
+    states = [one.get("state") for one in snapshot.get("actors") or () if one.get("path") == "root"]
+    does_not = "does not do its rounds: it hangs" if states == ["running"] else "is not running"
+    return f"the root supervisor {does_not}"
 
 
 def _critical_of_actor(actor: Snapshot) -> Iterator[str]:
@@ -51,7 +58,7 @@ def _critical_of_actor(actor: Snapshot) -> Iterator[str]:
     if state in ("halted", "hung"):
         yield f"{state}: {problem}" if problem else f"is {state}"
     age, limit = actor.get("progress_age_s"), actor.get("progress_limit_s")
-    if age is not None and limit is not None and age > limit and state != "stopped":
+    if age is not None and limit is not None and age > limit:
         yield f"made no progress for {age:.0f} s (limit {limit:.0f} s)"
 
 

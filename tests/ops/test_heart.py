@@ -10,6 +10,7 @@ import pytest
 
 from actors.cell import Cell
 from actors.thread_runtime import ThreadRuntime
+from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
 from ops.heart import ROUND_LIMIT_S, Heart
 
@@ -89,6 +90,36 @@ def test_a_root_that_does_no_rounds_or_does_not_run_starves_it(
     root.set_state(ActorState.STOPPED)
     heart.beat()
     assert "WATCHDOG=1" not in words(systemd[0])
+
+
+def test_a_root_that_waits_for_a_child_with_a_limit_of_its_own_is_given_that_time(
+    root: Cell, snapshot: Make
+) -> None:
+    heart, life = Heart(root, snapshot, {}), root.next_life()
+    root.set_state(ActorState.RUNNING)
+    found: list[bool] = []
+
+    for wait_s, age_s in ((0, 11), (45, 11), (45, 56), (None, 56)):
+        life.may_wait_ns = None if wait_s is None else wait_s * NS_PER_S
+        root.progress_ns = root.monotonic_ns() - age_s * NS_PER_S
+        found.append(heart.is_alive)
+
+    assert found == [False, True, False, True]
+
+
+def test_nobody_had_a_turn_while_the_process_stood_still(root: Cell, snapshot: Make) -> None:
+    """So its root has done no round either, and has the time for one once more."""
+    now_s = [100.0]
+    heart = Heart(root, snapshot, {}, lambda: now_s[0])
+    root.progress_ns -= 3_600 * NS_PER_S
+    found: list[bool] = []
+
+    for late_s, later_s in ((0.4, 0.0), (3_600.0, 0.0), (0.4, ROUND_LIMIT_S)):
+        heart._felt(late_s)
+        now_s[0] += later_s
+        found.append(heart.does_rounds())
+
+    assert found == [False, True, False]
 
 
 @pytest.mark.parametrize("systemd", ["file"], indirect=True)

@@ -23,7 +23,11 @@ def test_a_healthy_process_is_ok(snapshot: Make) -> None:
             ("CRITICAL", "x made no progress for 91 s (limit 90 s)"),
         ),
         ({"progress_age_s": 89.0, "progress_limit_s": 90.0}, ("OK", "")),
-        ({"state": "stopped", "progress_age_s": 91.0, "progress_limit_s": 90.0}, ("OK", "")),
+        (
+            {"state": "stopped", "progress_age_s": 91.0, "progress_limit_s": 90.0},
+            ("CRITICAL", "x made no progress for 91 s (limit 90 s)"),
+        ),
+        ({"state": "stopped"}, ("OK", "")),
         ({"state": "backoff"}, ("WARNING", "x is backoff")),
         ({"state": "reconciling"}, ("WARNING", "x is reconciling")),
         ({"restarts_in_window": 2}, ("WARNING", "x was restarted recently (2 of 3)")),
@@ -39,11 +43,16 @@ def test_an_actors_trouble_decides(
     assert verdict(snapshot(actor("x", **changes))) == expected
 
 
-def test_without_a_root_supervisor_nothing_else_counts(snapshot: Make) -> None:
-    assert verdict(snapshot(root_alive=False)) == (
-        "CRITICAL",
-        "the root supervisor is not running",
-    )
+@pytest.mark.parametrize(
+    ("state", "what"),
+    [("stopped", "is not running"), ("running", "does not do its rounds: it hangs")],
+)
+def test_without_a_root_supervisor_nothing_else_counts(
+    actor: Make, snapshot: Make, state: str, what: str
+) -> None:
+    found = verdict(snapshot(actor("root", state=state), root_alive=False))
+
+    assert found == ("CRITICAL", f"the root supervisor {what}")
 
 
 def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
