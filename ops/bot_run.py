@@ -15,7 +15,6 @@ from actors.log import logger, open_log
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
 from messages.exit_codes import EXIT_EXHAUSTED, IN_ORDER
-from messages.ids import NS_PER_MS
 from messages.lifecycle import Exit, HaltTrading
 from ops.alerts import Alerts
 from ops.collector import seldom_collecting
@@ -44,6 +43,7 @@ from ops.status import StatusWriter
 from ops.stop_signals import StopSignals
 from ops.wiring import System, build
 from ops.wiring_metrics import metric_writers
+from ops.wiring_tree import start_root, stop_root
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ class BotRun:
         open_ledger, lease = _ledger_of(account, held)
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over, self.signals = threading.Event(), StopSignals()
-        self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.is_live, one_cpu=config.runtime.one_cpu is True
         )
@@ -112,6 +111,7 @@ class BotRun:
         brief = partial(self.snapshots.take, latencies=False)  # which neither of both shows
         self.heart = Heart(self.system.root, brief)
         self.snapshots.extras["pulse"] = self.heart.pulse
+        self.snapshots.does_rounds = self.heart.does_rounds
         self.software = Software()
         self.snapshots.extras["software"] = self.software.summary
         self.system.root.on_exit = self._root_gone
@@ -144,7 +144,7 @@ class BotRun:
             if self.config.alerts.enabled:
                 self.alerts.start(partial(self.snapshots.take, latencies=False))
             try:
-                started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
+                started = start_root(self.system.runtime, self.system.root)
                 ending.code = self._failed(started) if started.problem else self._wait()
             except Exception as error:
                 ending.mistake = self.system.runtime.clean(f"{type(error).__name__}: {error}")
@@ -210,13 +210,17 @@ class BotRun:
             self.over.wait(0.1)
 
     def _stop(self) -> int:
-        """Drain from the feeds to the metrics; a second signal leaves at once."""
-        self.ending.by_itself = self.root_exit is not None
+        """Drain from the feeds to the metrics; a second signal leaves at once.
+
+        A root that hangs stops nobody: it is given up, with all below it, as by a kill.
+        """
+        ending, runtime, root = self.ending, self.system.runtime, self.system.root
+        ending.by_itself = ending.root_exit is not None
         self.heart.stopping()
-        self.ending.look()
-        if not self.ending.by_itself:
-            self.system.runtime.stop(self.system.root, None)
-        return self.ending.stopped()
+        ending.look()
+        if not ending.by_itself:
+            ending.root_hung = not stop_root(runtime, root, self.heart.does_rounds)
+        return ending.stopped()
 
     def _failed(self, started: Started) -> int:
         self.ending.unstarted = f"it did not start: {started.problem}"
@@ -235,7 +239,7 @@ class BotRun:
         self.over.set()
 
     def _root_gone(self, notice: Exit) -> None:
-        self.root_exit = notice
+        self.ending.root_exit = notice
         self.over.set()
 
 

@@ -17,7 +17,7 @@ from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
-from messages.ids import NS_PER_MS, NS_PER_S
+from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, Exit
 from ops.bus_unstored import unstored
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
@@ -32,7 +32,7 @@ from ops.log_context import LogContext
 from ops.logs import log_from_now_on, log_settings, unhandled_are_logged
 from ops.market_gate import market_of
 from ops.run_dir import RunDir
-from ops.run_ending import gave_up
+from ops.run_ending import gave_up, how_root_failed
 from ops.run_facts import RunFacts
 from ops.run_files import CONTROL_SOCKET, LOG, STATUS
 from ops.secret_names import is_variable_name
@@ -41,6 +41,7 @@ from ops.snapshot import actor_view, latencies_of
 from ops.status import StatusWriter
 from ops.stop_signals import StopSignals
 from ops.verdict import verdict
+from ops.wiring_tree import start_root, stop_root
 from persistence.secret_files import take_secret_files
 
 
@@ -190,7 +191,8 @@ class _Run:
         self._started_ns, self._begun_ns = self._clock.utc_ns(), self._clock.monotonic_ns()
         self._over, self._signals = threading.Event(), StopSignals()
         self._code = EXIT_EXHAUSTED
-        self._asked = self._ended_itself = False
+        self._asked = self._ended_itself = self._root_hung = False
+        self._root_exit: Exit | None = None
         self._heart = Heart(system.root, self.take)
         system.root.on_exit = self._root_gone
 
@@ -207,7 +209,7 @@ class _Run:
             status.start()
             last.callback(lambda: self._heart.close(self._reason()))
             self._heart.start()
-            started = self._system.runtime.start(self._system.root, 60_000 * NS_PER_MS)
+            started = start_root(self._system.runtime, self._system.root)
             if started.problem:
                 sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
                 return self._code
@@ -220,7 +222,7 @@ class _Run:
         """Give what `health` shows, schema 1, with the verdict in it. Any thread."""
         system, now_ns = self._system, self._clock.monotonic_ns()
         cells = sorted(system.runtime.cells.values(), key=lambda cell: cell.path)
-        is_running = system.root.state is ActorState.RUNNING
+        is_running = system.root.state is ActorState.RUNNING and self._heart.does_rounds()
         snapshot: dict[str, Any] = {
             "schema": 1,
             "name": self._config.name,
@@ -263,12 +265,18 @@ class _Run:
         self._ended_itself = self._over.is_set() and not self._asked
         self._heart.stopping()
         if not self._ended_itself:
-            self._system.runtime.stop(self._system.root, None)
+            runtime, root = self._system.runtime, self._system.root
+            self._root_hung = not stop_root(runtime, root, self._heart.does_rounds)
         if self._signals.number == signal.SIGINT:
             return EXIT_INTERRUPTED
-        if gave_up(self._system.runtime.cells):
+        if self._given_up():
             return EXIT_EXHAUSTED
         return EXIT_FAILED if self._unstored() else EXIT_OK
+
+    def _given_up(self) -> str:
+        if self._root_hung:
+            return "the root supervisor hung"
+        return how_root_failed(self._root_exit) or gave_up(self._system.runtime.cells)
 
     def _unstored(self) -> str:
         return unstored(self._system.kept, is_recorded=not self._config.feed.is_live)
@@ -278,7 +286,7 @@ class _Run:
         if told := self._signals.told:
             return f"{told}; {left}" if left else told
         if self._code == EXIT_EXHAUSTED:
-            return f"supervision exhausted: {gave_up(self._system.runtime.cells) or 'see health'}"
+            return f"supervision exhausted: {self._given_up() or 'see health'}"
         if left:
             return left
         if self._ended_itself:
@@ -299,5 +307,5 @@ class _Run:
         return {"stopping": True, "pid": os.getpid()}
 
     def _root_gone(self, notice: Exit) -> None:
-        del notice
+        self._root_exit = notice
         self._over.set()
