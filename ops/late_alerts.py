@@ -1,5 +1,6 @@
 """Alerts that are told when Metrics is over, `gone` above all: lines of its file all the same."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from messages.alerts import AlertTold
 from ops.wiring import System
 
 STOPPED = "stopped"
+WRITE_S = 5.0
 
 
 class LateAlerts:
@@ -28,27 +30,46 @@ class LateAlerts:
         self._system, self._open_lines, self._write_summary = system, open_lines, write_summary
         self._unread: list[AlertTold] = []
         self._told: list[AlertTold] = []
+        self._is_ours = False
         self.tell: Callable[[AlertTold], object] = self._told.append
 
     def begin(self) -> bool:
         """Refuse more mail to Metrics, and take over what it was told and did not read.
 
-        False when it is not over, as in a start that was given up: it goes on by itself.
+        False when it is not over, as in a start that was given up: it goes on by itself. False too
+        where it was given up: it waits for its disk, perhaps for ever, and so would we.
         """
         cell = self._system.metrics.cell
-        if cell.life is not None and not cell.life.gone.is_set():
+        life = cell.life
+        if life is not None and (not life.gone.is_set() or life.fenced or cell.zombies):
             return False
         cell.mailbox.close(STOPPED)
+        self._is_ours = True
         self._collect()
         return True
 
     def write(self) -> None:
-        """Append a line for each; a disk that refuses is the problem of the metrics."""
-        self._collect()  # and what was told between `begin` and the first that `tell` was given
-        if self._open_lines is None or not (self._unread or self._told):
+        """Append a line for each; a disk that refuses is the problem of the metrics.
+
+        So is one that takes nothing for a few seconds: the run ends without these lines.
+        """
+        if self._open_lines is None or not self._is_ours:
             return
+        self._collect()  # and what was told between `begin` and the first that `tell` was given
+        if not (self._unread or self._told):
+            return
+        writer = threading.Thread(
+            target=self._write, args=(self._open_lines,), name="late alerts", daemon=True
+        )
+        writer.start()
+        writer.join(WRITE_S)
+        if writer.is_alive():
+            problem = f"metrics.ndjson took nothing within {WRITE_S:.0f} s of the end"
+            self._system.fold.keeping.problem = problem
+
+    def _write(self, open_lines: Callable[[], LineWriter]) -> None:
         fold: MetricsFold = self._system.fold
-        lines, utc_ns = self._open_lines(), self._system.runtime.clock.utc_ns
+        lines, utc_ns = open_lines(), self._system.runtime.clock.utc_ns
         for one in [*self._unread, *self._told]:
             lines.write(alert_line(one, utc_ns()))
         lines.close()

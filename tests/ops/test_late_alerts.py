@@ -1,10 +1,12 @@
 """What is told when Metrics is over is a line of its file, once, in the order of telling."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from actors.metrics import LineWriter
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
 from ops.bot_run import BotRun
@@ -68,6 +70,48 @@ def test_metrics_that_still_run_go_on_by_themselves(run: BotRun) -> None:
 
     assert not LateAlerts(run.system, None, None).begin()
     assert run.system.metrics.tell(told("halt"))
+
+
+def test_metrics_that_were_given_up_wait_for_a_disk_for_which_nobody_else_waits(
+    run: BotRun,
+) -> None:
+    """The end of a run would wait there for ever, with all that it has still to tell."""
+    cell = run.system.metrics.cell
+    opened: list[int] = []
+    cell.next_life()
+    run.system.runtime.fence(cell)
+    open_lines, write_summary = metric_writers(run.config, run.run_dir)
+    assert open_lines is not None
+    late = LateAlerts(run.system, lambda: opened.append(1) or open_lines(), write_summary)  # type: ignore[func-returns-value]
+    run.alerts.tell(told("halt"))
+
+    assert not late.begin()
+    late.write()
+    assert opened == []
+
+
+def test_a_disk_that_takes_nothing_is_not_waited_for(
+    run: BotRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.late_alerts.WRITE_S", 0.01)
+    gate, settings = threading.Event(), run.config.metrics
+    assert settings.enabled
+
+    def opens_never() -> LineWriter:
+        gate.wait(60)
+        raise OSError("too late")
+
+    late = LateAlerts(run.system, opens_never, None)
+    assert late.begin()
+    late.tell(told("gone"))
+    writer = threading.Thread(target=late.write)
+    writer.start()
+    writer.join(60)
+
+    assert not writer.is_alive()
+    assert "metrics.ndjson took nothing within" in run.system.fold.keeping.problem
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    gate.set()
 
 
 def test_a_disk_that_refuses_is_a_problem_and_no_error(run: BotRun) -> None:
