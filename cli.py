@@ -147,6 +147,9 @@ def program() -> NoReturn:
     code = 1  # Python's own, of an error that is no sentence
     try:
         code = main()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else code
+        raise
     finally:
         if "threading" in sys.modules and sys.argv[1:2] != ["health"]:
             import_module("ops.held_up").end_in_time(code)

@@ -12,6 +12,13 @@ from ops.run_named import Command, acted_upon, named_run_of, of_run
 
 
 def _start(arguments: argparse.Namespace) -> int:
+    from ops.signals import ended_by_signals
+
+    with ended_by_signals():  # before what takes a second to be imported
+        return _run_bot(arguments)
+
+
+def _run_bot(arguments: argparse.Namespace) -> int:
     from ops.collector import not_collecting
 
     with not_collecting():

@@ -1,5 +1,9 @@
 """A bot as a process: from the command line to the exit code of its run."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from actors.log import logger
 from actors.thread_runtime import wake_on_time
 from messages.errors import ConfigError
@@ -11,16 +15,38 @@ from ops.live_consent import check_consent
 from ops.options import StartOptions
 from ops.run_config import config_for, placed
 from ops.secret_values import clean_refusals, secrets_of
+from ops.signals import Signals, ended_by_signals
 from ops.starting import Start
-from ops.waiting import Waiting
+from ops.waiting import Waiting, say
 
 
 def run_bot(options: StartOptions) -> int:
     """Run until the market ends, the time is over or somebody stops it; give the exit code.
 
+    A signal that comes before it listens ends it in order: a strategy's code may take
+    long to be loaded, and the first process of a container would not hear them at all.
+
     Raises:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
+        SystemExit: SIGTERM came before it had started.
+        KeyboardInterrupt: likewise SIGINT.
     """
+    with ended_by_signals() as signals, _last_word(signals):
+        return _run(options, signals)
+
+
+@contextmanager
+def _last_word(signals: Signals) -> Iterator[None]:
+    """Say that a signal has ended the start, whatever was made of it on the way out."""
+    try:
+        yield
+    except BaseException:
+        if signals.told and signals.heir is None:
+            say(f"stopped by {signal.Signals(signals.told).name} before it had started")
+        raise
+
+
+def _run(options: StartOptions, signals: Signals) -> int:
     config = config_for(options)
     tell_doubts(config)
     if config.feed.type is FeedType.REPLAY:
@@ -51,4 +77,6 @@ def run_bot(options: StartOptions) -> int:
             if ready.before:
                 run.alerts.happened("gone", ready.before)
             ready.context.cells = run.system.runtime.cells
+            signals.check()  # for what somebody has swallowed
+            signals.hand_to(run.signals.note)
             return run.run()

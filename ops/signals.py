@@ -5,11 +5,13 @@ exchange leaves objects that have one: a Ctrl-C in the instant in which they are
 lost.
 """
 
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class _Told(KeyboardInterrupt):
@@ -21,6 +23,8 @@ class Signals:
 
     told = 0
     """Its number; 0 for none."""
+    heir: Callable[[int], object] | None = None
+    """Who is told of each from now on, instead of the block."""
 
     def check(self) -> None:
         """Raise for one that came, though it was raised for before and somebody swallowed it.
@@ -28,8 +32,15 @@ class Signals:
         Raises:
             KeyboardInterrupt: one came.
         """
-        if self.told:
+        if self.told and self.heir is None:
             raise _Told
+
+    def hand_to(self, heir: Callable[[int], object]) -> None:
+        """Tell another of what comes from now on, and raise nothing more; of what came, too."""
+        self.heir = heir
+        _OPEN.clear()
+        if self.told:
+            heir(self.told)
 
     def pause(self, seconds: float) -> None:
         """Sleep, unless one came."""
@@ -37,42 +48,80 @@ class Signals:
         time.sleep(seconds)
 
 
+_OPEN: list[Signals] = []
+"""That of the outermost block: one within it is a part of it."""
+
+
 @contextmanager
 def ended_by_signals() -> Iterator[Signals]:
     """End in order while nothing is traded yet; the first process of a container would not end.
 
-    A SIGINT that is ignored, or is somebody else's already, stays so.
+    A second one ends it at once. A SIGINT or SIGHUP that is ignored, or is somebody else's already,
+    stays so. Blocks within a block are parts of it.
 
     Raises:
-        SystemExit: a SIGTERM came, whatever was made of it on the way out.
+        SystemExit: a SIGTERM came, or the terminal went, whatever was made of it on the way out.
         KeyboardInterrupt: a SIGINT, likewise.
     """
-    signals, is_over = Signals(), False
+    if _OPEN:
+        outer = _OPEN[0]
+        try:
+            yield outer
+        finally:
+            outer.check()
+        return
+    signals = Signals()
+    with _heard(signals):
+        try:
+            yield signals
+        except BaseException:
+            if signals.told and signals.heir is None:
+                raise _end_for(signals.told) from None
+            raise
+        finally:
+            _OPEN.clear()  # from now on one is noted
+    if signals.told and signals.heir is None:  # and somebody has swallowed it
+        signal.raise_signal(signals.told)  # it is for who listens now
 
+
+@contextmanager
+def _heard(signals: Signals) -> Iterator[None]:
     def leave(number: int, _: object) -> None:
-        signals.told = number
-        if not is_over:
+        if signals.heir is not None:
+            signals.heir(number)
+            return
+        is_first = not signals.told
+        if number == signal.SIGHUP:  # a terminal that goes sends two, and a session's end one more
+            signals.told = signals.told or number
+        elif signals.told not in (0, signal.SIGHUP):
+            os._exit(128 + number)
+        else:
+            signals.told = number
+        if is_first and _OPEN:
             raise _Told
 
-    before = {signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        before[signal.SIGINT] = signal.default_int_handler
-    hook = sys.unraisablehook
+    before, hook = _ours(), sys.unraisablehook
+    _OPEN.append(signals)
     try:
         sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, _Told) else hook(lost)
         for number in before:
             signal.signal(number, leave)
-        yield signals
-    except BaseException:
-        if signals.told == signal.SIGTERM:
-            raise SystemExit(0) from None
-        if signals.told:
-            raise KeyboardInterrupt from None
-        raise
+        yield
     finally:
-        is_over = True
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _OPEN.clear()
+        if signals.heir is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         sys.unraisablehook = hook
-    if signals.told:  # and somebody has swallowed it: it is for who listens now
-        signal.raise_signal(signals.told)
+
+
+def _ours() -> dict[signal.Signals, Any]:
+    """Give what is heard, with who has heard it until now."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    found = {number: signal.getsignal(number) for number in usual}
+    ours = {number: handler for number, handler in found.items() if handler is usual[number]}
+    return {signal.SIGTERM: signal.getsignal(signal.SIGTERM), **ours}
+
+
+def _end_for(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(0)
