@@ -144,7 +144,7 @@ def _restarts(actor: Snapshot, path: str) -> Iterator[Condition]:
 
 def _staleness(actor: Snapshot, path: str, limits: AlertLimits) -> Iterator[Condition]:
     age, own_limit = actor.get("progress_age_s"), actor.get("progress_limit_s")
-    if age is None or own_limit is None or actor.get("state") in ("stopped", "halted"):
+    if age is None or own_limit is None or actor.get("state") == "halted":
         return
     is_feed = _is_feed(path)
     limit = own_limit

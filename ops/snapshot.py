@@ -20,6 +20,9 @@ from ops.trading_view import trading_view, why_nothing
 from ops.verdict import verdict
 from ops.wiring import System
 
+_RUNS = ActorState.RUNNING
+_HANGS = {"state": str(ActorState.HUNG)}
+"""Of the root supervisor: those below are found so by who looks after them."""
 _NOT_READY = (ActorState.STARTING, ActorState.RECONCILING, ActorState.HALTED, ActorState.STOPPED)
 
 
@@ -60,7 +63,7 @@ class Snapshots:
         now_ns = self._clock.monotonic_ns()
         cells = sorted(self._system.runtime.cells.values(), key=_start_order)
         root, executor = self._system.root, self._system.executor.cell
-        is_alive = root.state is ActorState.RUNNING and self.does_rounds()
+        is_alive = root.state is _RUNS and self.does_rounds()
         snapshot: dict[str, Any] = {
             "schema": 1,
             "name": self._config.name,
@@ -74,6 +77,7 @@ class Snapshots:
             "actors": [
                 actor_view(self._system.runtime, cell, now_ns)
                 | (latencies_of(cell) if latencies else {})
+                | (_HANGS if cell is root and cell.state is _RUNS and not is_alive else {})
                 for cell in cells
             ],
             "market": dict(self.prices),
@@ -238,7 +242,7 @@ def _above(runtime: Any, cell: Cell) -> Iterator[Cell]:
 
 def _looks_after(supervisor: Cell) -> bool:
     is_busy = supervisor.life is None or supervisor.life.may_wait_ns != 0
-    return supervisor.state is ActorState.RUNNING and not is_busy
+    return supervisor.state is _RUNS and not is_busy
 
 
 def latencies_of(cell: Cell) -> dict[str, float]:

@@ -49,8 +49,8 @@ def _critical_of_process(snapshot: Snapshot) -> Iterator[str]:
 def what_of_root(snapshot: Snapshot) -> str:
     """Say why the root supervisor is not alive."""
     states = [one.get("state") for one in snapshot.get("actors") or () if one.get("path") == "root"]
-    does_not = "does not do its rounds: it hangs" if states == ["running"] else "is not running"
-    return f"the root supervisor {does_not}"
+    is_hung = states in (["running"], ["hung"])
+    return f"the root supervisor {'does no rounds' if is_hung else 'is not running'}"
 
 
 def _critical_of_actor(actor: Snapshot) -> Iterator[str]:

@@ -153,11 +153,17 @@ def test_what_halts_trading_is_told_as_the_halt_alone() -> None:
     assert look({"matters": matters, "halt": halt}).keys() == {"halt:trading"}
 
 
-@pytest.mark.parametrize("state", ["stopped", "halted"])
-def test_who_does_not_run_need_not_progress(state: str) -> None:
-    assert "stale:x" not in look(
-        actor("x", state=state, progress_age_s=91.0, progress_limit_s=90.0)
-    )
+@pytest.mark.parametrize(
+    ("state", "limit_s", "is_stale"),
+    [("stopped", None, False), ("stopped", 90.0, True), ("halted", 90.0, False)],
+)
+def test_who_is_over_or_waits_for_a_person_need_not_progress(
+    state: str, limit_s: float | None, *, is_stale: bool
+) -> None:
+    """Who is down, and has a limit all the same, should have been started again."""
+    found = look(actor("x", state=state, progress_age_s=91.0, progress_limit_s=limit_s))
+
+    assert ("stale:x" in found) is is_stale
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_an_actors_trouble_decides(
 
 @pytest.mark.parametrize(
     ("state", "what"),
-    [("stopped", "is not running"), ("running", "does not do its rounds: it hangs")],
+    [("stopped", "is not running"), ("running", "does no rounds")],
 )
 def test_without_a_root_supervisor_nothing_else_counts(
     actor: Make, snapshot: Make, state: str, what: str

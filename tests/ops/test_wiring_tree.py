@@ -14,7 +14,7 @@ from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, ExitReason, InjectHang
 from ops.config import demo_config
 from ops.run_dir import RunDir
-from ops.snapshot import actor_view, is_over
+from ops.snapshot import Snapshots, actor_view, is_over
 from ops.wiring import System, build
 from ops.wiring_tree import SUPERVISOR_HANG_MS, start_limit_ms, start_root, stop_root
 
@@ -98,6 +98,21 @@ def test_a_root_that_does_its_rounds_is_waited_for(system: System) -> None:
     assert stop_root(system.runtime, system.root, lambda: False)
     assert system.root.life is not None
     assert system.root.life.outcome is ExitReason.SHUTDOWN
+
+
+def test_a_root_that_does_no_rounds_is_shown_as_hung_and_nothing_is_ready(system: System) -> None:
+    """Alerts and pages know that word; none above it would find it so."""
+    config = demo_config({}, strategies.check_params)
+    snapshots = Snapshots(system, config)
+    assert snapshots.take()["root_alive"]
+
+    snapshots.does_rounds = lambda: False
+    told = snapshots.take()
+
+    states = {actor["path"]: actor["state"] for actor in told["actors"]}
+    assert (told["root_alive"], told["ready"], states["root"]) == (False, False, "hung")
+    assert told["verdict"] == "CRITICAL"
+    assert told["why"].startswith("the root supervisor does no rounds; root is hung")
 
 
 # ---------------------------------------------------------------- who is late

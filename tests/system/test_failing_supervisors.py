@@ -54,8 +54,8 @@ def test_a_root_that_hangs_is_told_by_all_that_is_asked_and_the_run_can_be_ended
 ) -> None:
     bot = started(start, tmp_path, "root hangs")
 
-    bot.until_why("the root supervisor does not do its rounds: it hangs")
-    assert live(tmp_path).startswith("live: no: the root supervisor does not do its rounds")
+    bot.until_why("the root supervisor does no rounds; root is hung")
+    assert live(tmp_path) == "live: no: the root supervisor does no rounds\n"
     code, _ = bot.end(signal.SIGTERM)
 
     assert code == 70
