@@ -15,6 +15,7 @@ from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.wiring_metrics import metric_writers
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -94,14 +95,14 @@ def test_a_disk_that_takes_nothing_is_not_waited_for(
     run: BotRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.late_alerts.WRITE_S", 0.01)
-    gate, settings = threading.Event(), run.config.metrics
-    assert settings.enabled
+    gate, (open_lines, _) = threading.Event(), metric_writers(run.config, run.run_dir)
 
-    def opens_never() -> LineWriter:
+    def opens_late() -> LineWriter:
         gate.wait(60)
-        raise OSError("too late")
+        assert open_lines is not None
+        return open_lines()
 
-    late = LateAlerts(run.system, opens_never, None)
+    late = LateAlerts(run.system, opens_late, None)
     assert late.begin()
     late.tell(told("gone"))
     writer = threading.Thread(target=late.write)
@@ -110,8 +111,8 @@ def test_a_disk_that_takes_nothing_is_not_waited_for(
 
     assert not writer.is_alive()
     assert "metrics.ndjson took nothing within" in run.system.fold.keeping.problem
-    monkeypatch.setattr(threading, "excepthook", lambda _: None)
     gate.set()
+    until(lambda: not any(one.name == "late alerts" for one in threading.enumerate()))
 
 
 def test_a_disk_that_refuses_is_a_problem_and_no_error(run: BotRun) -> None:

@@ -175,7 +175,7 @@ def test_each_end_is_made_whatever_another_raises(
     with run.run_dir, pytest.raises(RuntimeError, match="planted"):
         run.run()
 
-    assert run.root_exit is not None, "the actors were left running"
+    assert run.ending.root_exit is not None, "the actors were left running"
     ended = json.loads((run.run_dir.path / "status.json").read_text())["ended"]
     assert ended["reason"] == "a mistake of watchkeeper's own: RuntimeError: planted ***"
 
