@@ -73,6 +73,8 @@ def ended_by_signals() -> Iterator[Signals]:
     signals = Signals()
     with _heard(signals):
         try:
+            _OPEN.append(signals)
+            signals.check()  # for one that came before it could be raised
             yield signals
         except BaseException:
             if signals.told and signals.heir is None:
@@ -101,14 +103,12 @@ def _heard(signals: Signals) -> Iterator[None]:
             raise _Told
 
     before, hook = _ours(), sys.unraisablehook
-    _OPEN.append(signals)
     try:
         sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, _Told) else hook(lost)
         for number in before:
             signal.signal(number, leave)
         yield
     finally:
-        _OPEN.clear()
         if signals.heir is None:
             for number, handler in before.items():
                 signal.signal(number, handler)
