@@ -92,9 +92,9 @@ class Parent(Actor):
     def _sees_coming_on(self, child: Child) -> bool:
         """Look at one that is stopped, as in a round: who does so comes on as well."""
         self._come_on()
-        limit_ns = child.cell.hang_limit_ns
-        hung_ns = child.cell.look(child.hang_watch, self.ctx.monotonic_ns())
-        return limit_ns is None or hung_ns <= limit_ns
+        cell, limit_ns = child.cell, child.cell.hang_limit_ns
+        hung_ns = cell.look(child.hang_watch, self.ctx.monotonic_ns())
+        return not cell.lost and (limit_ns is None or hung_ns <= limit_ns)
 
     @contextmanager
     def _waiting(self, limit_ns: int | None) -> Iterator[None]:

@@ -106,6 +106,23 @@ def test_one_that_hangs_as_all_is_stopped_is_given_up_and_the_others_end_in_orde
     assert life.fenced
 
 
+@pytest.mark.slow
+def test_nor_is_one_waited_for_whose_thread_ended_without_a_word(
+    threads: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mid = branch("mid", probe("a", script), world=threads, shutdown_ms=None, hang_after_ms=HANG_MS)
+    threads.boot(mid, check_every_ms=SELDOM_MS)
+    life = threads.cell("mid").life
+    assert life is not None
+    monkeypatch.setattr(Supervisor, "on_stop", lambda _: None)  # it says nothing of its end
+    assert life.actor_ref is not None
+    life.actor_ref.stop(block=True)
+    threads.settle(lambda: threads.cell("mid").lost)
+    monkeypatch.undo()
+
+    assert threads.runtime.stop(threads.root, 20 * NS_PER_S) is ExitReason.SHUTDOWN
+
+
 def test_one_that_waits_for_its_children_as_all_is_stopped_is_not_given_up(
     threads: World, script: Script
 ) -> None:
