@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, compress, islice, repeat
 from operator import add, not_, sub, truediv
 
+from decisions.performance import daily_returns
 from messages.ids import DAY_NS
 
 
@@ -45,6 +46,15 @@ class EquityWalk:
     @property
     def _under_now_ns(self) -> int:
         return self.last_ns - self._peak_ns if self._is_under else 0
+
+    def returns(self) -> list[float]:
+        """Give the return of each UTC day, the first one on what there was at the beginning.
+
+        A day that the beginning or the end cuts short counts as one: together they are the whole.
+        """
+        if not self.days:
+            return []
+        return daily_returns({min(self.days) - 1: self.start} | self.days, self.capital)
 
     def pass_by(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
         """Go on through these as `take` does, for who does not ask how far each is below a peak."""

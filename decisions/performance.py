@@ -29,8 +29,8 @@ class Sharpe(msgspec.Struct, frozen=True, kw_only=True):
 def daily_returns(equity: Mapping[int, float], capital: float) -> list[float]:
     """Give the return of each day after the first; a day without an event returned nothing.
 
-    `equity` is profit since the beginning at the end of a day, by the day's number. Days from
-    where nothing was left have no return.
+    `equity` is profit since the beginning at the end of a day, by the day's number; the first is
+    where returns begin. Days from where nothing was left have no return.
     """
     if not equity or capital <= 0:
         return []

@@ -23,7 +23,7 @@ from math import fsum, isfinite, sqrt
 import msgspec
 
 from decisions.equity_walk import EquityWalk
-from decisions.performance import DAYS_A_YEAR, Sharpe, daily_returns, moments, sharpe
+from decisions.performance import DAYS_A_YEAR, Sharpe, moments, sharpe
 from decisions.performance_trials import probability_above
 from messages.ids import DAY_NS
 
@@ -94,7 +94,7 @@ def figures(walk: EquityWalk) -> Figures:
     """Sum up a curve."""
     equity = walk.capital + walk.start
     net, days = walk.last - walk.start, (walk.last_ns - walk.first_ns) / DAY_NS
-    returns = daily_returns(walk.days, walk.capital)
+    returns = walk.returns()
     share = net / equity if equity > 0 else None
     problem = _too_short(days, returns, equity)
     return Figures(

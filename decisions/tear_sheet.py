@@ -9,7 +9,6 @@ from decimal import Decimal
 import msgspec
 
 from decisions.equity_walk import EquityWalk
-from decisions.performance import daily_returns
 from decisions.performance_figures import Figures, figures
 from decisions.performance_of_trades import TradeFigures, trade_figures
 from decisions.performance_trials import Deflated, deflated_sharpe
@@ -129,11 +128,8 @@ class _Walks:
     def _part(self, part: int) -> EquityWalk:
         walk = self.parts[part]
         if walk is None:
-            # The second part begins with what the first one left; and that is its first day.
+            # The second part begins with what the first one left.
             walk = self.parts[part] = EquityWalk(self.whole.capital, self.whole.last)
-            if part and self.whole.days:
-                last = max(self.whole.days)
-                walk.days[last] = self.whole.days[last]
         return walk
 
 
@@ -202,7 +198,7 @@ def _both(first: Stretch, second: Stretch) -> Stretch:
 
 
 def _deflated(walk: EquityWalk, trials: Trials) -> Deflated | None:
-    return deflated_sharpe(daily_returns(walk.days, walk.capital), trials.count, trials.variance)
+    return deflated_sharpe(walk.returns(), trials.count, trials.variance)
 
 
 def _other_fees(lanes: Sequence[Lane]) -> dict[str, Decimal]:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from decisions.performance import Sharpe, daily_returns, sharpe
+from decisions.performance import Sharpe, sharpe
 from decisions.performance_figures import figures
 from decisions.performance_of_trades import trade_figures
 from decisions.performance_trials import Deflated, deflated_sharpe
@@ -164,7 +164,7 @@ def _of_quote(quote: str, plan: Plan, outcome: Outcome, trials: Trials) -> Quote
     net = _sum(market.profit for market in markets)
     meter = outcome.meters[quote]
     exposure = meter.held_events / meter.walk.events if meter.walk.events else 0.0
-    returns = daily_returns(meter.days, float(capital))
+    returns = meter.walk.returns()
     turnover, fees = _sum(m.turnover for m in markets), _sum(m.fees for m in markets)
     return QuoteReport(
         quote=quote,

@@ -1,6 +1,7 @@
 """How deep and how long a curve fell, held against a walk that looks at every pair of points."""
 
 from itertools import product
+from math import isclose, prod
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ def test_it_is_what_every_pair_of_points_says(
     assert walk.longest_ns == max(longest, now)
     assert walk.is_longest_open == (now > longest)
     assert walk.days == {(t - 1) // DAY_NS: v for t, v in zip(times, values, strict=True)}
+    assert isclose(prod(1 + one for one in walk.returns()), (100 + values[-1]) / (100 + start))
 
 
 def test_the_deepest_fall_has_its_peak_and_its_bottom() -> None:

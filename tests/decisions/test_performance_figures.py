@@ -42,7 +42,7 @@ def test_they_are_those_of_numpy(seed: int) -> None:
     profits = wandering(200, seed)
     found = of_days(profits)
     equity = CAPITAL + np.array(profits)
-    returns = equity[1:] / equity[:-1] - 1
+    returns = equity / np.concatenate([[CAPITAL], equity[:-1]]) - 1
     year, annual, daily = np.sqrt(365), found.annual, found.daily
 
     assert annual is not None
@@ -72,6 +72,15 @@ def test_they_are_those_of_numpy(seed: int) -> None:
     assert isclose(daily.up, (returns > 0).mean())
 
 
+def test_what_the_first_day_lost_is_in_the_worst_day_and_in_all_that_is_of_days() -> None:
+    found = of_days([-200.0, -120.0, -208.0])
+
+    assert found.daily is not None
+    assert found.daily.days == 3
+    assert found.daily.worst == pytest.approx(-0.2)
+    assert found.daily.best == pytest.approx(0.1)
+
+
 @given(st.floats(-0.9, 0.9))
 def test_lo_is_the_sum_that_he_writes_out(correlation: float) -> None:
     q = 365
@@ -85,7 +94,7 @@ def test_days_that_tell_nothing_of_the_next_leave_the_root() -> None:
     assert lo_factor(1.0) is None
 
 
-@pytest.mark.parametrize(("days", "is_told"), [(1, False), (4, False), (30, False), (31, True)])
+@pytest.mark.parametrize(("days", "is_told"), [(1, False), (4, False), (29, False), (30, True)])
 def test_a_short_time_has_no_annual_figure_and_says_so(days: int, is_told: bool) -> None:
     found = of_days(wandering(days, 3))
 
@@ -99,7 +108,7 @@ def test_three_days_are_told_in_one_sentence() -> None:
 
 
 def test_one_day_in_twenty_is_not_known_of_fewer() -> None:
-    short, long = of_days(wandering(20, 1)).daily, of_days(wandering(21, 1)).daily
+    short, long = of_days(wandering(19, 1)).daily, of_days(wandering(20, 1)).daily
 
     assert short is not None
     assert long is not None
