@@ -18,6 +18,7 @@ import msgspec
 
 from exchanges.paper_funds import MEMORY, Posting
 from exchanges.paper_order import Change, Kind, Place, Progress
+from exchanges.paper_reading import open_book
 from exchanges.protocol import NewOrder
 from messages.errors import DataError
 from messages.ids import ClientOrderId, Symbol, TimestampNs, TradeId, VenueOrderId
@@ -212,8 +213,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise DataError(f"{path}: there is no paper book here; start a paper run first")
     db = None
     try:
-        uri = f"{path.resolve().as_uri()}?mode=ro"
-        db = sqlite3.connect(uri, uri=True, isolation_level=None)
+        db = open_book(path)
         yield db
     except (sqlite3.Error, ArithmeticError, TypeError, ValueError) as error:  # or no values
         raise DataError(f"{path}: cannot be read as a paper book: {error}") from error

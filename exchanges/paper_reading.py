@@ -19,6 +19,7 @@ _FIND = "SELECT client_order_id, state, filled, symbol, side, quantity, value FR
 _DOUBLED = (
     "SELECT client_order_id, count(*) FROM orders GROUP BY client_order_id HAVING count(*) > 1"
 )
+_BARRED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
 
 def _finds_nulls_that_are_not_there() -> bool:
@@ -32,6 +33,44 @@ def _finds_nulls_that_are_not_there() -> bool:
         )
         database.execute("INSERT INTO t VALUES (1, 2, 3)")
         return database.execute("PRAGMA quick_check").fetchall() != [("ok",)]
+
+
+def open_book(path: Path) -> sqlite3.Connection:
+    """Open a book that is there, also one in a folder that its reader may not write.
+
+    Raises:
+        DataError: it may not be read by who asks, or cannot be opened.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        database = _connected(uri)
+        if not _is_barred(database):
+            return database
+        database.close()
+        # SQLite reads through two files beside it, and may make none here. Without a log of its
+        # own nobody has the book open, so it is read as a file that does not change.
+        log = path.with_name(f"{path.name}-wal")
+        if not log.exists() or not log.stat().st_size:
+            database = _connected(f"{uri}&immutable=1")
+            if not _is_barred(database):
+                return database
+            database.close()
+    except (sqlite3.Error, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
+    raise DataError(f"{path}: you may not read this paper book: ask as the user that it belongs to")
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, isolation_level=None)
+
+
+def _is_barred(database: sqlite3.Connection) -> bool:
+    """Whether SQLite lacks a permission; what else is wrong with a file, reading it tells."""
+    try:
+        database.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode & 0xFF in _BARRED
+    return False
 
 
 class BookedOrder(msgspec.Struct, frozen=True):
@@ -57,11 +96,7 @@ class BookReader:
         self._path = path
         if not path.is_file():
             raise DataError(f"{path}: there is no paper book here")
-        uri = f"{path.resolve().as_uri()}?mode=ro"
-        try:
-            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
-        except sqlite3.Error as error:
-            raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
+        self._database = open_book(path)
 
     def __enter__(self) -> Self:
         return self
