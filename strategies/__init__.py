@@ -22,7 +22,7 @@ from messages.own_lines import line_of
 from messages.values import Instrument
 from strategies.declared import declared_problems
 from strategies.from_file import class_from_file
-from strategies.handlers import handler_problems
+from strategies.handlers import constructor_problems, handler_problems
 from strategies.params import Bound, allowed, bounds_of, nearest
 from strategies.protocol import Decision, Strategy, Target
 
@@ -68,7 +68,7 @@ def check_params(uses: str, params: Mapping[str, Any], timeframe: str = "") -> l
     """
     cls = _find(uses)
     fields = _params_struct(cls)
-    wrong = [] if fields is None else _problems(fields, uses, params)
+    wrong = _no_struct(cls, uses) if fields is None else _problems(fields, uses, params)
     return wrong + declared_problems(cls, uses, timeframe)
 
 
@@ -122,10 +122,10 @@ def build(
     Raises:
         ConfigError: what `check_params` says, or the strategy's own constructor failed.
     """
-    problems = check_params(uses, params)
+    cls: Any = _find(uses)
+    problems = check_params(uses, params) + constructor_problems(cls, uses)
     if problems:
         raise ConfigError(problems)
-    cls: Any = _find(uses)
     struct = _params_struct(cls)
     values = dict(params) if struct is None else msgspec.convert(dict(params), struct)
     try:
@@ -171,6 +171,13 @@ def _params_struct(cls: type[Strategy]) -> type[msgspec.Struct] | None:
         return None
     learn(struct)
     return struct
+
+
+def _no_struct(cls: Any, uses: str) -> list[str]:
+    """A class of another kind is a person's own affair; a value looks as if it gave defaults."""
+    if isinstance(getattr(cls, "Params", None), type | None):
+        return []
+    return [f"{uses}: Params is no class: write class Params(msgspec.Struct), a field for each"]
 
 
 def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ _TAKES = {
     "on_update": "update",
     "on_fill": "fill, order",
 }
+_MADE_WITH = "params, symbol, order_notional, instrument"
 _DECIDE = tuple(name for name in _TAKES if name not in ("on_update", "on_fill"))
 _AS_GOOD_AS_THE_SAME = 0.8
 
@@ -24,6 +25,23 @@ def decides_on(strategy: Strategy | type[Strategy]) -> frozenset[str]:
     """Name the handlers by which an object, or a class, decides; `on_timer` only with a timer."""
     own = {name for name in _DECIDE if _is_own(strategy, name)}
     return frozenset(own if strategy.timer_s else own - {"on_timer"})
+
+
+def constructor_problems(cls: Any, uses: str) -> list[str]:
+    """Give one sentence if a class cannot be made as strategies are.
+
+    Of one without a constructor all else is told with it, for none is there to set anything.
+    """
+    if cls.__init__ is object.__init__:
+        said = f"{uses} has no constructor: write def __init__(self, {_MADE_WITH})"
+        return [said, *handler_problems(cls.__new__(cls), uses)]
+    try:
+        inspect.signature(cls.__init__).bind("self", *_MADE_WITH.split(", "))
+    except TypeError:
+        return [f"{uses}: __init__ must take (self, {_MADE_WITH})"]
+    except ValueError:
+        return []  # of something compiled nobody can say
+    return []
 
 
 def handler_problems(strategy: Strategy, uses: str) -> list[str]:

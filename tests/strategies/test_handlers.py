@@ -106,3 +106,44 @@ def test_a_handler_may_be_given_to_the_object_alone(tmp_path: Path) -> None:
     body += " made.on_candle = lambda candle, position: None; return made"
 
     assert isinstance(made(tmp_path, body), Strategy)
+
+
+def mistakes_of(tmp_path: Path, body: str) -> list[str]:
+    file = tmp_path / "bare.py"
+    file.write_text(f"from strategies import Strategy\n\nclass Bare(Strategy):\n    {body}\n")
+    with pytest.raises(ConfigError) as caught:
+        build(f"{file}:Bare", {}, BTC.symbol, Decimal(100), BTC)
+    return [problem.removeprefix(f"{file}:Bare") for problem in caught.value.problems]
+
+
+def test_a_class_without_a_constructor_is_told_which_to_write_and_what_else_is_wrong(
+    tmp_path: Path,
+) -> None:
+    assert mistakes_of(tmp_path, "def on_candle(self, candle): pass") == [
+        " has no constructor: write def __init__(self, params, symbol, order_notional, instrument)",
+        ": on_candle must take (self, candle, position)",
+    ]
+
+
+def test_a_constructor_that_takes_something_else_is_told_what_to_take(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, "def __init__(self, params): pass") == [
+        ": __init__ must take (self, params, symbol, order_notional, instrument)"
+    ]
+
+
+@pytest.mark.parametrize("takes", ["*given", "params, symbol, notional, grid, more=None"])
+def test_a_constructor_may_name_what_it_takes_as_it_likes(tmp_path: Path, takes: str) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        MINE.format("def on_trade(self, trade, position): pass").replace(
+            "params, symbol, order_notional, instrument", takes
+        )
+    )
+
+    assert isinstance(build(f"{file}:Mine", {}, BTC.symbol, Decimal(100), BTC), Strategy)
+
+
+def test_params_that_are_a_value_are_no_defaults_and_said_to_be_none(tmp_path: Path) -> None:
+    assert mistakes_of(tmp_path, "Params = {'fast': 5}")[0] == (
+        ": Params is no class: write class Params(msgspec.Struct), a field for each"
+    )
