@@ -13,11 +13,11 @@ from decisions.account import Baseline, Flows, compare, record, row_of
 from decisions.spoken import spoken_quantity
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, Symbol
 from ops.client import NoAnswer, ask, unanswered
 from ops.health_text import duration, moment, one_line
 from ops.run_files import CONTROL_SOCKET, LEDGER
-from ops.run_state import NO_ACCOUNT, trades_on_paper
+from ops.run_state import NO_ACCOUNT, last_config, traded_by, trades_on_paper
 from ops.tables import write_table
 from persistence.reader import LedgerReader
 
@@ -109,7 +109,8 @@ def _left_behind(run_dir: Path) -> dict[str, Any]:
     flows = Flows()
     with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
         text = ledger.note("account")
-        symbols = {symbol for _, symbol in ledger.positions()}
+        # Before its first fill a run has no position: what it trades stands in its config.
+        symbols = {symbol for _, symbol in ledger.positions()} | _configured(run_dir)
         for one in ledger.newest_executions():
             record(one.symbol, one.side, one.fill, flows)
     baselines = msgspec.json.decode(text, type=list[Baseline]) if text else []
@@ -126,6 +127,11 @@ def _left_behind(run_dir: Path) -> dict[str, Any]:
         "rows": rows,
         "foreign_orders": [],
     }
+
+
+def _configured(run_dir: Path) -> set[Symbol]:
+    traded = traded_by(last_config(run_dir)) or ()
+    return {Symbol(symbol) for _, symbol in traded if "/" in symbol}
 
 
 def _print(found: Mapping[str, Any], *, as_json: bool) -> None:

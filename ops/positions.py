@@ -16,7 +16,7 @@ from ops.dashboard.facts import config_of
 from ops.decided_order import in_decided_order
 from ops.health_text import one_line
 from ops.run_files import LEDGER
-from ops.run_state import run_state
+from ops.run_state import run_state, traded_by
 from ops.stops import ROUNDING as STOP_ROUNDING
 from ops.stops import stop_row, tell_unkept
 from ops.tables import spoken, write_json, write_table
@@ -97,20 +97,7 @@ def positions(
 
 def _named(run_dir: Path) -> set[tuple[str, str]] | None:
     """Give which strategies trade what by the last start's config; None without one."""
-    found = config_of(run_dir)[0].get("strategy")
-    if not isinstance(found, list):
-        return None
-    return {
-        (str(one.get("id")), str(symbol))
-        for one in found
-        if isinstance(one, Mapping)
-        for symbol in _symbols_of(one)
-    }
-
-
-def _symbols_of(strategy: Mapping[str, Any]) -> list[Any]:
-    symbols = strategy.get("symbols")
-    return symbols if isinstance(symbols, list) and symbols else [strategy.get("symbol")]
+    return traded_by(config_of(run_dir)[0])
 
 
 def _is_named(row: Mapping[str, Any], named: set[tuple[str, str]]) -> bool:

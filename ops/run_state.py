@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,24 @@ def last_config(run_dir: Path) -> dict[str, Any]:
         return tomllib.loads(read_regular(run_dir / EFFECTIVE_CONFIG, MOST_BYTES).decode())
     except (OSError, ValueError, RecursionError):
         return {}
+
+
+def traded_by(config: Mapping[str, Any]) -> set[tuple[str, str]] | None:
+    """Give which strategies trade what by a config as it is written; None where it has none."""
+    found = config.get("strategy")
+    if not isinstance(found, list):
+        return None
+    return {
+        (str(one.get("id")), str(symbol))
+        for one in found
+        if isinstance(one, Mapping)
+        for symbol in _symbols_of(one)
+    }
+
+
+def _symbols_of(strategy: Mapping[str, Any]) -> list[Any]:
+    symbols = strategy.get("symbols")
+    return symbols if isinstance(symbols, list) and symbols else [strategy.get("symbol")]
 
 
 def read_regular(path: Path, most: int) -> bytes:

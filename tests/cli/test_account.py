@@ -18,7 +18,7 @@ from decisions.account import Flows, begin
 from messages.ids import NS_PER_S, TimestampNs
 from messages.values import OrderState
 from ops.control import ControlServer
-from ops.run_files import CONTROL_SOCKET
+from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG
 from tests.cli.runs import ROOT, book, command, fill
 from tests.waiting import until
 
@@ -110,6 +110,23 @@ def test_without_a_process_the_ledger_says_what_is_expected(
     expected = {row["currency"]: (row["expected"], row["told"]) for row in found["rows"]}
     assert expected == {"BTC": ("2", None), "USDT": ("799.9", None)}
     assert found["baseline_why"] == "a test"
+
+
+def test_without_a_process_and_before_its_first_fill_the_config_says_what_is_traded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path / "run") as written:
+        holds = {"USDT": Decimal(1000), "DOGE": Decimal(7)}
+        one = begin(holds, Flows(), TimestampNs(1), "a test")
+        written.ledger.write((), (), 0, {"account": msgspec.json.encode([one]).decode()})
+    config = '[[strategy]]\nid = "s"\nsymbol = "BTC/USDT"\n'
+    (tmp_path / "run" / EFFECTIVE_CONFIG).write_text(config)
+
+    assert cli.main(["account", str(tmp_path / "run"), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+
+    expected = {row["currency"]: (row["baseline"], row["expected"]) for row in found["rows"]}
+    assert expected == {"BTC": ("0", "0"), "USDT": ("1000", "1000")}
 
 
 def test_amounts_are_told_without_exponents_and_zeros_at_the_end(
