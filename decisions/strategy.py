@@ -89,6 +89,7 @@ class StrategyRun:
             uses_stops=bool(getattr(strategy, "uses_stops", False)),
             open_orders=None if managed is None else managed.open,
             decided_at=self.memory.decided_at,
+            small_targets=self.memory.small_targets,
         )
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))

@@ -53,6 +53,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     own orders that meet have one trade id."""
     told_stops: dict[OrderKey, None] = {}
     """The exits of stops that its position counts, the oldest first."""
+    small_targets: dict[Symbol, int] = {}
+    """How many targets asked, of nothing held, for less than the venue takes; of this process."""
     wide: WideMemory | None = None
     """Of a strategy that wants more than plain events of one symbol."""
     managed: ManagedOrders | None = None

@@ -1,10 +1,12 @@
 """Why a backtest ended without an execution, strategy by strategy, in words to act on. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
 
+from decisions.spoken import spoken_quantity
+from messages.ids import Symbol, base_of, quote_of
 from messages.values import Instrument
 
 
@@ -29,6 +31,8 @@ class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
     """Of those that were canceled: at the strategy's own word, or a person's."""
     too_small: str = ""
     """Why orders of the size that it is told may be none; empty where they are large enough."""
+    small_targets: str = ""
+    """How many targets were smaller than the venue takes; empty for none (`small_targets`)."""
     dropped: Mapping[str, int] = {}
     """Rows of the data that were not used, by why."""
 
@@ -40,6 +44,23 @@ def too_small(order_notional: Decimal, instrument: Instrument) -> str:
         return ""
     whose = f"the least order of {instrument.symbol}, {least}"
     return f"order_notional {order_notional} is less than {whose}"
+
+
+def small_targets(
+    counts: Mapping[Symbol, int], instrument_of: Callable[[Symbol], Instrument]
+) -> str:
+    """Say how many targets of each symbol were none, and what the least order is."""
+    return "; ".join(
+        f"{count:,} target{'' if count == 1 else 's'} of {symbol}"
+        f" {'was' if count == 1 else 'were'} smaller than the venue takes"
+        f" ({_least(instrument_of(symbol))})"
+        for symbol, count in sorted(counts.items())
+    )
+
+
+def _least(grid: Instrument) -> str:
+    quantity, worth = spoken_quantity(grid.min_quantity), spoken_quantity(grid.min_notional)
+    return f"{quantity} {base_of(grid.symbol)}, worth {worth} {quote_of(grid.symbol)}"
 
 
 def reasons_without_a_fill(seen: Hindsight) -> list[str]:
@@ -63,6 +84,8 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
             f"{who} never finished its warm-up: it needs {seen.warmup:,} events of {seen.symbol}"
             f" and there are {seen.events:,}: give more data, or a shorter period"
         )
+    elif not decided and seen.small_targets:
+        yield f"{who} decided nothing that can be ordered: {seen.small_targets}"
     elif not decided:
         left = seen.events - seen.warmup
         warmed = f" after a warm-up of {seen.warmup:,}" if seen.warmup else ""

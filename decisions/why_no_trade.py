@@ -49,6 +49,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """How many events it needs before it decides as an old one would."""
     too_small: str = ""
     """Why what it may spend on one order buys nothing."""
+    small_targets: str = ""
+    """How many of its targets were smaller than the venue takes."""
     unknown: int = 0
     """Orders of its symbol with an unknown outcome."""
     position: Decimal = Decimal(0)
@@ -65,8 +67,9 @@ def reasons(sight: Sight) -> list[str]:
     if sight.events < sight.warmup:
         found.append(f"warm-up: {sight.events} of {sight.warmup} events")
     last = sight.last
-    if last is None and sight.too_small:
-        found.append(sight.too_small)
+    small = sight.small_targets or sight.too_small
+    if last is None and small:
+        found.append(small)
     if last is not None and last.state in _REFUSED:
         found.append(f"its last decision was {last.state} {_ago(last.age_s)}: {last.reason}")
     elif last is not None and last.state not in FINAL_STATES:

@@ -112,6 +112,8 @@ class Desk(msgspec.Struct, frozen=True):
     """On which symbols an earlier process has decided at a moment."""
     replaced: set[OrderKey] = msgspec.field(default_factory=set)
     """Of the event under way: who shows it empties this before."""
+    small_targets: dict[Symbol, int] = msgspec.field(default_factory=dict)
+    """See `StrategyMemory.small_targets`; counted here."""
 
     def intents(
         self,
@@ -331,7 +333,12 @@ class Desk(msgspec.Struct, frozen=True):
             return None
         if symbol not in moment.prices:
             raise _no_price(symbol)
-        return order_to(target, held, moment.prices[symbol], self.instrument_of(symbol))
+        order = order_to(target, held, moment.prices[symbol], self.instrument_of(symbol))
+        # Of nothing, all that is wanted and comes to no order is too small; who is there looks no
+        # further, for that is asked at each event.
+        if order is None and not held and (target.quantity or target.notional):
+            self.small_targets[symbol] = self.small_targets.get(symbol, 0) + 1
+        return order
 
 
 def _leaves(order: DecisionLike, held: Decimal) -> Decimal:

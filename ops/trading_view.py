@@ -8,7 +8,7 @@ import msgspec
 
 from actors.cell import Cell
 from decisions.strategy_memory import StrategyMemory
-from decisions.why_no_order import too_small
+from decisions.why_no_order import small_targets, too_small
 from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
 from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
@@ -80,6 +80,7 @@ def _sight(
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
         behind_s=_behind_s(memory, Symbol(symbol), facts.market_at_ns(symbol)),
         too_small=_too_small(config, strategy, cell),
+        small_targets=_small_targets(memory, cell),
         events=min(seen, needed),
         warmup=needed,
         unknown=facts.unknown_of(symbol),
@@ -99,6 +100,12 @@ def _too_small(config: Config, strategy: StrategyId, cell: Cell) -> str:
     except WatchkeeperError:
         return ""  # the venue has not told its rules
     return too_small(settings.order_notional, instrument)
+
+
+def _small_targets(memory: StrategyMemory | None, cell: Cell) -> str:
+    if memory is None or not memory.small_targets:
+        return ""
+    return small_targets(dict(memory.small_targets), cell.arguments["instrument_of"])
 
 
 def _behind_s(memory: StrategyMemory | None, symbol: Symbol, market_at_ns: int | None) -> float:

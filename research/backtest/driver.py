@@ -15,7 +15,7 @@ from decisions.strategy import (
 from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block
 from messages.errors import ConfigError, said_by
-from messages.ids import AccountId, ActorPath, TimestampNs
+from messages.ids import AccountId, ActorPath, Symbol, TimestampNs
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
@@ -160,6 +160,11 @@ class Driver:
         except _RAISED as error:
             where = f"when told that an order of {update.symbol} is {update.state}"
             raise self._failed(where, error) from error
+
+    @property
+    def small_targets(self) -> dict[Symbol, int]:
+        """How many targets were smaller than the venue takes."""
+        return self._run.memory.small_targets
 
     def stop_acted(self, acted: StopActed) -> None:
         """Count what a stop has left of its position."""

@@ -73,6 +73,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     balances: dict[str, Decimal]
     never_called: dict[StrategyId, tuple[str, ...]]
     """Handlers that a strategy has and that no event of its markets was for."""
+    small_targets: dict[StrategyId, dict[Symbol, int]] = {}
+    """By strategy and symbol, how many targets were smaller than the venue takes."""
 
 
 class Backtest:
@@ -222,6 +224,7 @@ class Backtest:
             markets=markets,
             balances=desk.balances(),
             never_called=self._never_called(),
+            small_targets={name: one.small_targets for name, one in self._drivers.items()},
         )
 
     def _never_called(self) -> dict[StrategyId, tuple[str, ...]]:

@@ -13,10 +13,11 @@ from decisions.performance_of_trades import trade_figures
 from decisions.performance_trials import Deflated, deflated_sharpe
 from decisions.round_trips import round_trips
 from decisions.tear_sheet import Part, Sheet, Trials
-from decisions.why_no_order import Hindsight, reasons_without_a_fill
+from decisions.why_no_order import Hindsight, reasons_without_a_fill, small_targets
 from exchanges.paper_order import BY_REQUEST
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import quote_of
+from messages.values import plain_instrument
 from research.backtest.loop import MarketOutcome, Outcome
 from research.backtest.order import Order
 from research.backtest.plan import Plan
@@ -232,6 +233,7 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
             rejections=_said(ours, "rejected"),
             ended=_said(ours, "canceled")[BY_REQUEST],
             too_small=one.too_small,
+            small_targets=small_targets(outcome.small_targets.get(one.id, {}), plain_instrument),
             dropped={name: dropped[name] for name in ("malformed", "duplicate", "out_of_order")},
         )
         yield from reasons_without_a_fill(seen)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from decisions.why_no_order import Hindsight, reasons_without_a_fill
+from decisions.why_no_order import Hindsight, reasons_without_a_fill, small_targets
+from messages.ids import Symbol
+from messages.values import plain_instrument
 
 
 def said(**seen: object) -> str:
@@ -25,6 +27,10 @@ def said(**seen: object) -> str:
         (
             {"too_small": "order_notional 1 is less than 5"},
             "a warm-up of 30, or what it wanted was too small: order_notional 1 is less than 5",
+        ),
+        (
+            {"small_targets": "70 targets of BTC/USDT were smaller than the venue takes"},
+            "s decided nothing that can be ordered: 70 targets of BTC/USDT were smaller than",
         ),
         (
             {"events": 30},
@@ -56,6 +62,16 @@ def said(**seen: object) -> str:
 )
 def test_each_case_is_a_sentence(seen: dict[str, object], sentence: str) -> None:
     assert sentence in said(**seen)
+
+
+def test_targets_that_are_no_orders_are_counted_beside_the_least_order() -> None:
+    counts = {Symbol("ETH/BTC"): 1, Symbol("BTC/USDT"): 1_600}
+
+    assert small_targets(counts, plain_instrument) == (
+        "1,600 targets of BTC/USDT were smaller than the venue takes (0.00001 BTC, worth 5 USDT);"
+        " 1 target of ETH/BTC was smaller than the venue takes (0.00001 ETH, worth 0.0001 BTC)"
+    )
+    assert small_targets({}, plain_instrument) == ""
 
 
 def test_what_its_strategy_ended_the_market_is_not_blamed_for() -> None:

@@ -32,6 +32,7 @@ def sight(**changes: Any) -> Sight:
         ),
         (sight(market_limit_s=30.0), ["the market has shown nothing of BTC/USDT yet"]),
         (sight(too_small="1 is less than 5"), ["1 is less than 5"]),
+        (sight(small_targets="9 targets", too_small="1 is less"), ["9 targets"]),
         (
             sight(too_small="1 is less than 5", last=LastOrder(OrderState.ACCEPTED, "", 1.0)),
             ["its last order is accepted, 1 s ago"],  # it sizes its orders by itself

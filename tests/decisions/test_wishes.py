@@ -88,6 +88,21 @@ def test_a_way_that_is_too_small_for_the_venue_is_none() -> None:
     assert to(Target(Decimal("0.04"))) is None  # worth 4, below min_notional
 
 
+def test_what_is_wanted_of_nothing_held_and_comes_to_no_order_is_counted() -> None:
+    desk = Desk(AccountId("main"), StrategyId("one"), (BTC, ETH), lambda _: GRID)
+    moment = Moment(BTC, AT, PRICES, "on_candle")
+    small, notional, enough = Decimal("0.04"), Decimal("0.01"), Decimal(1)
+
+    for target in (Target(small), Target(notional=notional), Target(Decimal(0))):
+        desk.intents(target, moment, TimestampNs(7), {}, {})
+    assert desk.small_targets == {BTC: 2}
+
+    held: dict[Symbol, Decimal] = {}
+    desk.intents(Target(enough), moment, TimestampNs(7), held, {})
+    desk.intents(Target(enough + small), moment, TimestampNs(7), held, {})
+    assert desk.small_targets == {BTC: 2}
+
+
 def test_an_exit_worth_too_little_is_left_to_the_venue_to_judge() -> None:
     assert to(Target(Decimal(0)), held="0.04") == (Side.SELL, Decimal("0.04"))
     assert to(Target(Decimal("-0.01")), held="0.02") is None

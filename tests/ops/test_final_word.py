@@ -87,6 +87,32 @@ def test_a_strategy_that_was_halted_says_so_and_not_that_nothing_keeps_it(tmp_pa
     assert "nothing keeps it" not in why["r"]
 
 
+SMALL = """
+from decimal import Decimal
+from strategies import Strategy, Target
+
+class Small(Strategy):
+    def __init__(self, *_):
+        pass
+
+    def on_candle(self, candle, position):
+        return Target(Decimal("0.0000001"), "a taste")
+"""
+
+
+@pytest.mark.slow
+def test_targets_smaller_than_the_venue_takes_are_no_rule_that_was_not_met(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SMALL)
+    config = 'name = "small"\n[feed]\nspeed = 0\nlimit = 150\n'
+    config += '[[strategy]]\nid = "s"\nuses = "small.py:Small"'
+    said = "150 targets of BTC/USDT were smaller than the venue takes (0.00001 BTC, worth 5 USDT)"
+
+    assert ended(tmp_path, config) == {"s": said}
+
+    done = command("backtest", str(tmp_path / "bot.toml"))
+    assert f"strategy s decided nothing that can be ordered: {said}" in done.stdout
+
+
 @pytest.mark.slow
 def test_a_run_that_is_begun_again_says_that_all_was_known(tmp_path: Path) -> None:
     config = CONFIG.replace("50", "5000")
