@@ -55,7 +55,10 @@ def is_there(target: Target, held: Decimal) -> bool:
 def _wanted(target: Target, price: Decimal, grid: Instrument) -> Decimal:
     amount = target.notional if target.quantity is None else target.quantity
     if not isinstance(amount, Decimal) or not is_sane_signed(amount):
-        raise BadDecision(f"a Target of {amount!r} is nothing to hold; it needs a finite Decimal")
+        raise BadDecision(
+            f"a Target of {amount!r} is nothing to hold; it needs a finite Decimal"
+            + _as_decimal(amount)
+        )
     if not isinstance(target.reason, str):
         raise BadDecision(f"the reason of a Target is {target.reason!r}, expected a text")
     if target.quantity is None and not is_sane(price):
@@ -65,6 +68,15 @@ def _wanted(target: Target, price: Decimal, grid: Instrument) -> Decimal:
         unit = EXACT.multiply(price, unit)
     steps = EXACT.divide_int(abs(amount), unit)
     return EXACT.multiply(steps, grid.quantity_step).copy_sign(amount)
+
+
+def _as_decimal(amount: object) -> str:
+    """Say how a number of another kind is written; a float by its digits, as it was meant."""
+    if type(amount) is int and is_sane_signed(Decimal(amount)):
+        return f": write Decimal({amount})"
+    if type(amount) is float and is_sane_signed(Decimal(repr(amount))):
+        return f': write Decimal("{amount!r}"), or Decimal(repr(amount)) of one that is reckoned'
+    return ""
 
 
 def _on_grid(quantity: Decimal, step: Decimal) -> Decimal:

@@ -1,5 +1,6 @@
 """What is wrong with a wish of a strategy, in words for who wrote it. Pure."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,26 @@ from messages.values import OrderType, Protection, Side, TimeInForce
 
 class NotADecision(BadDecision, AttributeError):
     """An object without what a decision has."""
+
+
+def no_decisions(given: Any) -> BadDecision:
+    """Give what to raise of something that holds none."""
+    return BadDecision(
+        f"gave {shown(given)}, expected decisions: a tuple or list of them, or a single Decision or"
+        " Target; None is nothing"
+    )
+
+
+def of_no_symbol(wish: Any, symbol: Any, symbols: Sequence[str]) -> BadDecision:
+    """Give what to raise of a wish for what its strategy does not trade, or of a class of wishes.
+
+    A class has the descriptor of a symbol in the place of one.
+    """
+    if isinstance(wish, type):
+        name = wish.__name__
+        return BadDecision(f"gave the class {name}, expected what it makes: {name}(...)")
+    known = ", ".join(symbols)
+    return BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
 
 
 def asked_protection(wish: Any) -> Protection | None:

@@ -18,9 +18,10 @@ from decisions.wish_checks import (
     NotADecision,
     asked_protection,
     decision_problem,
+    no_decisions,
+    of_no_symbol,
     protection_problem,
     reason_problem,
-    shown,
 )
 from messages.errors import BadDecision
 from messages.exact import EXACT, NOTHING
@@ -311,8 +312,7 @@ class Desk(msgspec.Struct, frozen=True):
         self, wish: Any, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
     ) -> DecisionLike | None:
         if symbol not in self.symbols:
-            known = ", ".join(self.symbols)
-            raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
+            raise of_no_symbol(wish, symbol, self.symbols)
         if isinstance(wish, Target):
             if problem := reason_problem(wish.reason):
                 raise BadDecision(f"a Target with {problem}")
@@ -367,6 +367,7 @@ def _no_price(symbol: Symbol) -> BadDecision:
 def _each(given: Any) -> Sequence[Any]:
     if isinstance(given, Sequence) and not isinstance(given, str | bytes):
         return given
-    if isinstance(given, Target) or hasattr(given, "order_type") or is_change(given):
+    is_wish = isinstance(given, Target | type) or hasattr(given, "order_type")
+    if is_wish or is_change(given):
         return (given,)
-    raise BadDecision(f"gave {shown(given)}, expected decisions: a tuple or list of them")
+    raise no_decisions(given)
