@@ -207,11 +207,11 @@ def test_a_decision_may_name_another_symbol_and_is_numbered_and_priced_there() -
         ((Target,), "gave the class Target, expected what it makes: Target(...)"),
         (Wish, "gave the class Wish, expected what it makes: Wish(...)"),
         (
-            Target(notional=100),
+            Target(notional=100),  # type: ignore[arg-type]  # what a user may write
             "a Target of 100 is nothing to hold; it needs a finite Decimal: write Decimal(100)",
         ),
-        (Target(1.5), 'it needs a finite Decimal: write Decimal("1.5")'),
-        (Target("1"), "a Target of '1' is nothing to hold; it needs a finite Decimal"),
+        (Target(1.5), 'it needs a finite Decimal: write Decimal("1.5")'),  # type: ignore[arg-type]  # what a user may write
+        (Target("1"), "a Target of '1' is nothing to hold; it needs a finite Decimal"),  # type: ignore[arg-type]  # what a user may write
         (iter(()), "expected decisions: a tuple or list"),
         ({"side": "buy"}, "gave {'side': 'buy'}, expected decisions"),
     ],
