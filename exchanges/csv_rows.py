@@ -11,6 +11,7 @@ from io import BufferedIOBase
 from operator import itemgetter
 from pathlib import Path
 
+from exchanges.file_kinds import refuse_other_kinds
 from exchanges.raw_rows import Complaints, Row
 from exchanges.times import time_ns
 from messages.errors import DataError
@@ -20,6 +21,7 @@ _LONGEST_LINE = 1 << 12
 _TOO_LONG = "?"
 _HEADER_WITHIN = 5
 _ENOUGH_NAMES = 2
+_SHOWN = 60
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 COLUMN_NAMES = {
     "ts": "time",
@@ -109,8 +111,11 @@ def _unpacked_size(path: Path) -> int:
 
 def _line_blocks(path: Path) -> Iterator[list[str]]:
     """Give runs of whole lines. A line that is too long comes as a mark that is no row."""
-    rest, too_long = b"", False
+    rest, too_long, is_begun = b"", False, False
     for block in blocks_of(path):
+        if not is_begun:
+            refuse_other_kinds(path, block)
+            is_begun = True
         head, newline, tail = block.rpartition(b"\n")
         if not newline:
             too_long = too_long or len(rest) + len(tail) > _LONGEST_LINE
@@ -197,12 +202,21 @@ class _Layout:
                 continue
             missing = [name for name in _COLUMNS if name not in names]
             if missing:
-                raise DataError(f"{path}: the header has no column for {', '.join(missing)}")
+                raise DataError(f"{path}: {_missing(missing)}; it names {line.strip()[:_SHOWN]}")
             return cls(separator, len(names), names, number)
         separator = _separator(lines[0])
         width = _usual_width(lines, separator)
         _refuse_unknown_names(path, lines[:_HEADER_WITHIN], separator, width)
         return cls(separator, width, _COLUMNS, 0)
+
+
+def _missing(columns: Sequence[str]) -> str:
+    """Say which columns a header lacks, and what they may be called."""
+    told = []
+    for column in columns:
+        others = [name for name, of in COLUMN_NAMES.items() if of == column and name != column]
+        told.append(f"{column} (or {', '.join(others)})" if others else column)
+    return f"the header has no column for {', '.join(columns)}: call them {', '.join(told)}"
 
 
 def _separator(line: str) -> str:
@@ -224,8 +238,8 @@ def _refuse_unknown_names(path: Path, lines: Sequence[str], separator: str, widt
         fields = [field.strip() for field in line.split(separator)]
         if len(fields) == width and all(map(_is_word, fields)):
             raise DataError(
-                f"{path}: its header names no columns that are known ({line.strip()[:60]}): call"
-                " them ts, open, high, low, close, volume"
+                f"{path}: its header names no columns that are known"
+                f" ({line.strip()[:_SHOWN]}): call them ts, open, high, low, close, volume"
             )
 
 

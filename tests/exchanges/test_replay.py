@@ -244,6 +244,18 @@ def test_a_parquet_file_that_is_damaged_in_its_middle_is_cut_off_there(tmp_path:
         ("rubbish.csv", bytes(range(256)) * 9, "no usable row"),
         ("short.csv", b"ts,open,close\n1,2,3\n", "no column for high, low, volume"),
         (
+            "units.csv",
+            b"ts,open,high,low,close,Volume BTC\n1,2,3,1,2,7\n",
+            r"no column for volume: call them volume \(or vol, base_volume\); it names ts,open,high"
+            r",low,close,Volume BTC",
+        ),
+        ("book.csv", b"PK\x03\x04" + bytes(range(256)) * 9, r"\.csv: is a zip, as \.xlsx is: end"),
+        ("packed.csv", gzip.compress(HEADER.encode()), r"is gzip: end its name in \.gz"),
+        ("old.csv", b"\xd0\xcf\x11\xe0" + bytes(512), "is an Excel file: save the sheet as CSV"),
+        ("table.csv", b"PAR1" + bytes(512), r"is Parquet: end its name in \.parquet"),
+        ("unicode.csv", (HEADER + ONE).encode("utf-16"), "is UTF-16, as Excel's Unicode text is"),
+        ("bare.csv", (HEADER + ONE).encode("utf-16-be"), "is UTF-16, .* save it as UTF-8"),
+        (
             "names.csv",
             b"when,c,h,l,o,v\n1704067200,105,110,90,100,7\n",
             r"no columns that are known \(when,c,h,l,o,v\): call them ts, open, high, low, close",
