@@ -74,9 +74,15 @@ def _nats(reader: TableReader, kind: FeedType, base: Path) -> NatsConfig | None:
     if kind is FeedType.NATS:
         return read_nats(reader.table("nats"), base)
     if reader.has("nats"):
-        reader.problem("nats", f'is for type "nats", and the type is "{kind}"')
+        _of_another_type(reader, "nats", FeedType.NATS, kind)
     reader.raw("nats")
     return None
+
+
+def _of_another_type(reader: TableReader, key: str, wanted: FeedType, kind: FeedType) -> None:
+    """Note what another type has; nobody named this one where theirs could not be read."""
+    if not reader.is_refused("type"):
+        reader.problem(key, f'is for type "{wanted}", and the type is "{kind}"')
 
 
 def _channels(reader: TableReader) -> tuple[str, ...]:
@@ -120,7 +126,7 @@ def _paths(
     value = reader.raw("path")
     if kind is not FeedType.REPLAY:
         if value is not None:
-            reader.problem("path", f'is for type "replay", and the type is "{kind}"')
+            _of_another_type(reader, "path", FeedType.REPLAY, kind)
         return {}
     paired = _paired(reader, value, symbols)
     return {symbol: _all_located(reader, paths, base) for symbol, paths in paired.items()}

@@ -30,6 +30,7 @@ from ops.secret_names import is_secret_name, is_variable_name
 
 _BPS_BELOW = 10_000
 _AUTO: Literal["auto"] = "auto"
+_UNREAD = ("mode: got ", "venue.type: got ", "feed.type: got ")
 _LIVE_KEYS = {
     "api_key_env": '"BINANCE_KEY"',
     "api_secret_env": '"BINANCE_SECRET"',
@@ -105,7 +106,12 @@ def _mode(root: TableReader) -> Mode:
 
 
 def _check_live(root: TableReader, mode: Mode, venue: VenueConfig, feed: FeedConfig) -> None:
-    """Refuse what would send made-up decisions to a real venue, or real ones to a played one."""
+    """Refuse what would send made-up decisions to a real venue, or real ones to a played one.
+
+    Where one of the three words could not be read, nobody has said what the others go with.
+    """
+    if any(one.startswith(_UNREAD) for one in root.problems):
+        return
     is_live = mode is Mode.LIVE
     if (venue.type is VenueType.CCXT) is not is_live:
         wanted = 'venue.type = "ccxt"' if is_live else 'mode = "live"'

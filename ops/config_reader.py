@@ -49,6 +49,10 @@ class TableReader:
         got = "nothing" if key not in self._table else shown(key, self._table[key])
         self.problem(key, f"got {got}, expected {expectation}")
 
+    def is_refused(self, key: str) -> bool:
+        """Whether what the file says at this very key is noted to be none that can be used."""
+        return any(one.startswith(f"{self.path(key)}: got ") for one in self.problems)
+
     def raw(self, key: str, default: Any = None) -> Any:
         """Give whatever is there; asking makes the key a known one."""
         self._asked.append(key)

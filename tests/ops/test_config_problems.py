@@ -131,6 +131,25 @@ def test_no_span_and_no_size_is_longer_than_64_bits_of_nanoseconds_or_bytes_bear
         assert problems_with(section, f"{key} = {most}{others}") == []
 
 
+@pytest.mark.parametrize("beside", ['path = "x.csv"', "nats = {}"])
+def test_a_type_that_cannot_be_read_is_told_alone_and_what_goes_with_none_is_not(
+    beside: str,
+) -> None:
+    (found,) = problems_of(GOOD.replace('type = "demo"', f'type = "binance"\n{beside}'))
+
+    assert found == 'feed.type: got "binance", expected one of demo, replay, ccxt, nats'
+
+
+def test_a_mode_is_held_against_no_type_that_nobody_wrote() -> None:
+    live = GOOD.replace('type = "demo"', 'type = "binance"')
+    text = f'mode = "live"\n{live}[venue]\ntype = "okx"\n[risk]\nmax_order_notional = "9"\n'
+
+    assert problems_of(text) == [
+        'feed.type: got "binance", expected one of demo, replay, ccxt, nats',
+        'venue.type: got "okx", expected one of paper, ccxt',
+    ]
+
+
 def test_live_trading_needs_a_venue_a_live_market_and_limits() -> None:
     found = problems_of('mode = "live"\n' + GOOD)
 
