@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from messages.extras import how_to_install
 from ops.dashboard.board import LiveBoard
 from ops.dashboard.run import RunModel
@@ -60,20 +61,20 @@ def serve(options: "DashboardOptions") -> int:
             app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
         )
         url = _url(options.host, listener.getsockname()[1], token)
-        asyncio.run(_served(uvicorn.Server(config), listener, board, url))
-    return 0
+        return asyncio.run(_served(uvicorn.Server(config), listener, board, url))
 
 
-async def _served(server: Any, listener: socket.socket, board: LiveBoard, url: str) -> None:
+async def _served(server: Any, listener: socket.socket, board: LiveBoard, url: str) -> int:
+    """Give the exit code of what ended it."""
     server.capture_signals = _no_signals
-    loop = asyncio.get_running_loop()
+    loop, ended_with = asyncio.get_running_loop(), [EXIT_OK]
 
-    def end() -> None:
-        server.should_exit = True
+    def end(code: int) -> None:
+        server.should_exit, ended_with[0] = True, code
         board.close()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGINT, end, EXIT_INTERRUPTED)
+    loop.add_signal_handler(signal.SIGTERM, end, EXIT_OK)
     sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
     looking = asyncio.create_task(board.look())
@@ -82,6 +83,7 @@ async def _served(server: Any, listener: socket.socket, board: LiveBoard, url: s
     finally:
         board.close()
         await looking
+    return ended_with[0]
 
 
 @contextlib.contextmanager

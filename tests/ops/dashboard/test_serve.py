@@ -117,6 +117,16 @@ def test_a_page_hears_what_the_run_writes_and_the_end_is_in_order(tmp_path: Path
 
 
 @pytest.mark.slow
+def test_ctrl_c_ends_it_with_the_exit_code_that_every_command_has_for_it(tmp_path: Path) -> None:
+    run_with(tmp_path, *LIFE)
+    with served(tmp_path) as (_, process):
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, output, errors) == (130, "", "")
+
+
+@pytest.mark.slow
 def test_it_ends_at_once_while_the_first_look_lasts(tmp_path: Path) -> None:
     run_with(tmp_path, *LIFE)
     with served(tmp_path, program=("-c", ENDLESS)) as (_, process):
