@@ -15,7 +15,7 @@ from messages.values import OrderState
 from ops.moments import since_ns, utc_with_zone
 from ops.run_files import LEDGER, PAPER_BOOK, typed
 from ops.tables import spoken, write_json, write_table
-from ops.unmatched import tell_unmatched
+from ops.unmatched import tell_older, tell_unmatched
 
 KEYS = (
     "order_key", "client_order_id", "strategy_id", "symbol", "side", "order_type", "quantity",
@@ -88,6 +88,7 @@ def orders(run_dir: Path, *, as_json: bool, venue: bool, wanted: OrderFilter = A
     written = write_json(rows) if as_json else write_table(_SHOWN, spoken(_timed(rows), ROUNDING))
     if not written:
         tell_unmatched(run_dir / LEDGER, wanted.symbol, wanted.strategy)
+        tell_older(run_dir / LEDGER, "order", wanted.since, from_ns)
     return 0
 
 

@@ -8,7 +8,7 @@ from decisions.spoken import spoken_price, spoken_quantity
 from ops.moments import since_ns, utc_with_zone
 from ops.run_files import LEDGER
 from ops.tables import spoken, write_json, write_table
-from ops.unmatched import tell_unmatched
+from ops.unmatched import tell_older, tell_unmatched
 from persistence.reader import Execution, LedgerReader, Wanted
 
 _SHOWN = (
@@ -34,13 +34,15 @@ def trades(
         LedgerUnavailable: there is no ledger to read.
         ConfigError: `since` is no moment.
     """
-    wanted = Wanted(symbol=symbol, strategy=strategy, since_ns=since_ns(since) or None)
+    from_ns = since_ns(since)
+    wanted = Wanted(symbol=symbol, strategy=strategy, since_ns=from_ns or None)
     with LedgerReader(run_dir / LEDGER) as ledger:
         rows = map(row_of, ledger.newest_executions(wanted, limit))
         shown = spoken(_timed(rows), _ROUNDING)
         written = write_json(rows) if as_json else write_table(_SHOWN, shown)
     if not written:
         tell_unmatched(run_dir / LEDGER, symbol, strategy)
+        tell_older(run_dir / LEDGER, "execution", since, from_ns)
     return 0
 
 

@@ -1,13 +1,15 @@
-"""What to say when nothing matches `--symbol` or `--strategy`: what there would have been."""
+"""What to say when nothing matches `--symbol`, `--strategy` or `--since`: what there is."""
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from messages.errors import LedgerUnavailable
 from messages.ids import StrategyId, Symbol
 from messages.nearness import near_symbol
-from ops.config_reader import did_you_mean
+from ops.config_reader import did_you_mean, printable
+from ops.moments import utc_with_zone
 from persistence.reader import LedgerReader
 
 _NAMED = 8
@@ -19,6 +21,37 @@ def tell_unmatched(ledger: Path, symbol: str | None, strategy: str | None) -> No
         return
     with contextlib.suppress(LedgerUnavailable), LedgerReader(ledger) as reader:
         _tell(reader.traded(), symbol, strategy)
+
+
+def tell_older(ledger: Path, what: str, since: str | None, from_ns: int) -> None:
+    """Say on stderr which moment a `since` was, where even the newest of a ledger is before it.
+
+    `what`: ``order`` or ``execution``. A span goes back from now, and a recording is of then.
+    """
+    if since is None:
+        return
+    with contextlib.suppress(LedgerUnavailable), LedgerReader(ledger) as reader:
+        newest_ns = _NEWEST[what](reader)
+        if newest_ns is not None and newest_ns < from_ns:
+            sys.stderr.write(
+                f"watchkeeper: --since {printable(since)} is {utc_with_zone(from_ns)}, and the"
+                f" newest {what} of this run is of {utc_with_zone(newest_ns)}, on its market's"
+                " clock\n"
+            )
+
+
+def _newest_order(reader: LedgerReader) -> int | None:
+    return next((one.decided_at_ns for one in reader.newest_orders()), None)
+
+
+def _newest_execution(reader: LedgerReader) -> int | None:
+    return next((one.fill.ts_event_ns for one in reader.newest_executions(limit=1)), None)
+
+
+_NEWEST: dict[str, Callable[[LedgerReader], int | None]] = {
+    "order": _newest_order,
+    "execution": _newest_execution,
+}
 
 
 def _tell(traded: set[tuple[StrategyId, Symbol]], symbol: str | None, strategy: str | None) -> None:

@@ -131,11 +131,25 @@ def test_a_name_that_no_order_has_is_not_an_empty_list_without_a_word(
 def test_a_list_that_is_empty_for_another_reason_says_nothing_of_names(
     whole_run: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    since = [] if command == "positions" else ["--since", "2199-01-01"]
+    since = [] if command == "positions" else ["--since", "2020-01-01"]
     both = ["--symbol", "ETH/USDT", "--strategy", "btc"]
 
     assert cli.main([command, *both, *since, "--run-dir", str(whole_run)]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", [["trades"], ["orders"], ["orders", "--venue"]])
+def test_a_moment_after_all_that_there_is_is_told_beside_that_of_the_newest(
+    whole_run: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert cli.main([*command, "--run-dir", str(whole_run), "--since", "2199-01-01"]) == 0
+
+    what = "execution" if command == ["trades"] else "order"
+    said = f"watchkeeper: --since 2199-01-01 is 2199-01-01 00:00:00.000Z, and the newest {what} of"
+    assert capsys.readouterr().err.startswith(f"{said} this run is of 2024-01-01 ")
+
+    assert cli.main([*command, "--run-dir", str(whole_run), "--since", "1h"]) == 0
+    assert "--since 1h is " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["order_key", "client_order_id", "venue_order_id"])
