@@ -14,8 +14,8 @@ from decisions.months import month_of, monthly_profit, monthly_returns
 from decisions.portfolio import Portfolio
 from decisions.round_trips import RoundTrip
 from decisions.tear_sheet import CURVE, Part, Sheet, Trials
-from decisions.tear_sheet_rows import money, percent, ratio, rows_of, span
-from messages.ids import DAY_NS, StrategyId
+from decisions.tear_sheet_rows import amount, percent, ratio, rows_of, span
+from messages.ids import DAY_NS, StrategyId, quote_of
 
 Model = dict[str, Any]
 
@@ -33,7 +33,7 @@ def sheet_model(sheet: Sheet, trials: Trials, bars: Mapping[str, Bars]) -> Model
     trips = [*sheet.trips.ended, *sheet.still_open]
     return {
         "quote": sheet.quote,
-        "capital": money(sheet.capital),
+        "capital": amount(sheet.capital, sheet.quote),
         "headline": list(_headline(sheet, whole, trials)),
         "columns": [part.name for part in sheet.parts],
         "rows": [
@@ -52,7 +52,7 @@ def sheet_model(sheet: Sheet, trials: Trials, bars: Mapping[str, Bars]) -> Model
         "trips_total": len(trips),
         "symbols": [_lane(sheet, at) for at in range(len(sheet.lanes))],
         "strategies": list(_strategies(sheet)),
-        "other_fees": {name: money(fee) for name, fee in sheet.other_fees.items()},
+        "other_fees": {name: amount(fee, name) for name, fee in sheet.other_fees.items()},
     }
 
 
@@ -107,12 +107,12 @@ def _headline(sheet: Sheet, whole: Part, trials: Trials) -> Iterator[list[str]]:
     """Label, figure, unit, and what stands below it."""
     found, held, quote = whole.figures, whole.hold, sheet.quote
     share = percent(found.net_share, signed=True)
-    basis = f"{share} of {money(sheet.capital)}" if found.net_share is not None else ""
-    yield ["Net profit, fees paid", money(found.net, signed=True), quote, basis]
+    basis = f"{share} of {amount(sheet.capital, quote)}" if found.net_share is not None else ""
+    yield ["Net profit, fees paid", amount(found.net, quote, signed=True), quote, basis]
     if held is not None:
-        under = f"{money(held.net, signed=True)} {quote}; its fall {_fall(held)}"
+        under = f"{amount(held.net, quote, signed=True)} {quote}; its fall {_fall(held, quote)}"
         yield ["Buy and hold", percent(held.net_share, signed=True), "", under]
-    longest = f"{money(found.max_drawdown)} {quote}; longest {span(found.longest_under_ns)}"
+    longest = f"{amount(found.max_drawdown, quote)} {quote}; longest {span(found.longest_under_ns)}"
     yield ["Max drawdown", percent(found.max_drawdown_share), "", longest]
     if found.annual is None or found.annual.sharpe is None:
         yield ["Sharpe ratio", "-", "", found.too_short or "days that are all alike"]
@@ -129,7 +129,7 @@ def _headline(sheet: Sheet, whole: Part, trials: Trials) -> Iterator[list[str]]:
     factor = "" if trades.profit_factor is None else f"profit factor {ratio(trades.profit_factor)}"
     yield ["Trades", f"{trades.ended:,}", "", ", ".join(one for one in (hit, factor) if one)]
     times = f"; {float(whole.turnover) / found.equity:,.1f} x equity" if found.equity > 0 else ""
-    turnover = f"turnover {money(whole.turnover)} {quote}{times}"
+    turnover = f"turnover {amount(whole.turnover, quote)} {quote}{times}"
     yield ["Exposure", percent(whole.exposure), "", turnover]
     told = "as you told" if trials.is_told else "what you tell us: --trials"
     left = sheet.deflated if trials.count > 1 and found.annual is not None else None
@@ -137,9 +137,9 @@ def _headline(sheet: Sheet, whole: Part, trials: Trials) -> Iterator[list[str]]:
     yield ["Trials", f"{trials.count:,}", "", under]
 
 
-def _fall(figures: Any) -> str:
+def _fall(figures: Any, quote: str) -> str:
     share = figures.max_drawdown_share
-    return percent(share) if share is not None else money(figures.max_drawdown)
+    return percent(share) if share is not None else amount(figures.max_drawdown, quote)
 
 
 def _curve(sheet: Sheet, bars: Mapping[str, Bars]) -> Model:
@@ -194,9 +194,9 @@ def _months(sheet: Sheet) -> Iterator[list[Any]]:
     for month, profit in monthly_profit(sheet.days).items():
         name = f"{month[0]}-{month[1]:02}"
         net, before = profit - before, profit
-        yield [
-            name, money(net, signed=True), executions[month], ended[month], money(turnover[month]),
-        ]  # fmt: skip
+        shown = amount(net, sheet.quote, signed=True)
+        value = amount(turnover[month], sheet.quote)
+        yield [name, shown, executions[month], ended[month], value]
 
 
 def _month(ts_ns: int) -> tuple[int, int]:
@@ -216,7 +216,7 @@ def _trip(one: RoundTrip) -> list[Any]:
         seconds(one.opened_ns),
         None if one.closed_ns is None else seconds(one.closed_ns),
         "" if one.closed_ns is None else span(one.closed_ns - one.opened_ns),
-        money(one.profit, signed=True),
+        amount(one.profit, quote_of(one.symbol), signed=True),
         drawn(one.profit),
         percent(one.share, signed=True),
         one.executions,
@@ -244,13 +244,13 @@ def _lane(sheet: Sheet, at: int) -> list[Any]:
     growth = lane.last_price / lane.first_price - 1 if lane.first_price else None
     return [
         lane.symbol,
-        money(first.net + second.net, signed=True),
+        amount(first.net + second.net, sheet.quote, signed=True),
         percent(growth, signed=True),
         len(ended),
         percent(_hit_rate(ended)),
         percent(held),
-        money(first.turnover + second.turnover),
-        money(first.fees + second.fees),
+        amount(first.turnover + second.turnover, sheet.quote),
+        amount(first.fees + second.fees, sheet.quote),
         first.executions + second.executions,
     ]
 
@@ -270,10 +270,10 @@ def _strategies(sheet: Sheet) -> Iterator[list[Any]]:
         fees = sum((one.fees for one in book.holdings.values()), start=Decimal(0))
         yield [
             strategy,
-            money(book.equity(sheet.quote), signed=True),
+            amount(book.equity(sheet.quote), sheet.quote, signed=True),
             len(ended),
             percent(_hit_rate(ended)),
-            money(fees),
+            amount(fees, sheet.quote),
             executions[strategy],
         ]
 

@@ -12,8 +12,10 @@ from decisions.performance_figures import LEAST_DAYS_TAIL, Annual, Daily, Figure
 from decisions.performance_trials import Deflated
 from decisions.tear_sheet import Part
 from messages.ids import DAY_NS
+from messages.values import DEAR_QUOTES
 
 UNKNOWN = "-"
+_DEAR_PLACES, _MOST_PLACES = 6, 8
 _S, _MINUTE, _HOUR = 10**9, 60 * 10**9, 3_600 * 10**9
 
 
@@ -38,17 +40,24 @@ def rows_of(quote: str, parts: list[Part], deflated: Deflated | None) -> Iterato
     yield from _of_exits(quote, parts)
 
 
-def money(amount: float | Decimal | None, unit: str = "", *, signed: bool = False) -> str:
-    """Give an amount with two digits behind the point, more if it is small."""
-    if amount is None:
+def money(value: float | Decimal | None, quote: str, *, signed: bool = False) -> str:
+    """Give an amount with its currency behind it; see `amount`."""
+    text = amount(value, quote, signed=signed)
+    return text if value is None else f"{text} {quote}"
+
+
+def amount(value: float | Decimal | None, quote: str, *, signed: bool = False) -> str:
+    """Give an amount with two digits behind the point, more of a dear currency or if it is small.
+
+    Six places of BTC are worth about what two of USDT are.
+    """
+    if value is None:
         return UNKNOWN
-    places = 2
-    while places < 8 and amount and abs(amount) < 10 ** (1 - places):
+    places = _DEAR_PLACES if quote in DEAR_QUOTES else 2
+    while places < _MOST_PLACES and value and abs(value) < 10 ** (1 - places):
         places += 1
-    text = f"{amount:{'+' if signed else ''},.{places}f}"
-    if not text.strip("+-0.,"):
-        text = text.lstrip("+-")
-    return f"{text} {unit}".rstrip()
+    text = f"{value:{'+' if signed else ''},.{places}f}"
+    return text if text.strip("+-0.,") else text.lstrip("+-")
 
 
 def percent(share: float | None, *, signed: bool = False) -> str:
@@ -98,9 +107,9 @@ def _result(quote: str, parts: list[Part]) -> Iterator[Row]:
     )
     yield row(
         f"Net, {quote}",
-        [money(p.figures.net, signed=True) for p in parts],
+        [amount(p.figures.net, quote, signed=True) for p in parts],
         "Profit, all fees paid, what is held valued at the last price.",
-        money(held.net, signed=True) if held else "",
+        amount(held.net, quote, signed=True) if held else "",
     )
     yield row(
         "Net",
@@ -114,10 +123,10 @@ def _result(quote: str, parts: list[Part]) -> Iterator[Row]:
             [percent(p.hold.net_share if p.hold else None, signed=True) for p in parts],
             "What holding made in the same time.",
         )
-    yield row(f"Fees, {quote}", [money(p.fees) for p in parts], "Of all executions.")
+    yield row(f"Fees, {quote}", [amount(p.fees, quote) for p in parts], "Of all executions.")
     yield row(
         f"Turnover, {quote}",
-        [money(p.turnover) for p in parts],
+        [amount(p.turnover, quote) for p in parts],
         "The value of all that was bought and sold.",
     )
     yield row(
@@ -146,8 +155,8 @@ def _falls(quote: str, parts: list[Part]) -> Iterator[Row]:
 
     yield row(
         f"Max drawdown, {quote}",
-        [money(p.figures.max_drawdown) for p in parts],
-        money(held.max_drawdown) if held else "",
+        [amount(p.figures.max_drawdown, quote) for p in parts],
+        amount(held.max_drawdown, quote) if held else "",
         f"{fall}.",
     )
     yield row(
@@ -281,19 +290,23 @@ def _of_trades(quote: str, parts: list[Part]) -> Iterator[Row]:
         "What the winners won over what the losers lost.",
     )
     yield row(
-        f"Average win, {quote}", [money(t.average_win) for t in trades], "Of a winner, fees paid."
+        f"Average win, {quote}",
+        [amount(t.average_win, quote) for t in trades],
+        "Of a winner, fees paid.",
     )
     yield row(
-        f"Average loss, {quote}", [money(t.average_loss) for t in trades], "Of a loser, fees paid."
+        f"Average loss, {quote}",
+        [amount(t.average_loss, quote) for t in trades],
+        "Of a loser, fees paid.",
     )
     yield row("Payoff", [ratio(t.payoff) for t in trades], "Average win over average loss.")
     yield row(
         f"Expectancy, {quote}",
-        [money(t.expectancy, signed=True) for t in trades],
+        [amount(t.expectancy, quote, signed=True) for t in trades],
         "What a trade brought on average.",
     )
-    yield row(f"Best trade, {quote}", [money(t.best, signed=True) for t in trades], "")
-    yield row(f"Worst trade, {quote}", [money(t.worst, signed=True) for t in trades], "")
+    yield row(f"Best trade, {quote}", [amount(t.best, quote, signed=True) for t in trades], "")
+    yield row(f"Worst trade, {quote}", [amount(t.worst, quote, signed=True) for t in trades], "")
     yield row(
         "Losers in a row", [f"{t.losing_streak:,}" for t in trades], "The most, one after another."
     )

@@ -137,7 +137,7 @@ def _capital(
     used = most_in_use(quote, [(one.ts_ns, one.symbol, one.side, one.fill) for one in executions])
     if not used:
         return 0.0, ""
-    text = f"{money(used)} {quote}, the most that was in use at once"
+    text = f"{money(used, quote)}, the most that was in use at once"
     return float(used), f"Nobody wrote down what this account began with: parts are of {text}."
 
 

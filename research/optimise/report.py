@@ -9,6 +9,7 @@ import msgspec
 
 from decisions.performance import Sharpe
 from decisions.performance_trials import Deflated, deflated_sharpe
+from decisions.tear_sheet_rows import amount, money
 from research.optimise.figures import Figures, Score, added, sharpe_of
 from research.optimise.outcome import (
     FAILED,
@@ -324,7 +325,8 @@ def _window_lines(window: WindowReport, quote: str) -> Iterator[str]:
         return
     best = window.best
     yield f"    chosen   {params_text(best.params)}"
-    yield (f"    seen     {best.net:+,.2f} {quote}, {best.orders:,} orders, value {best.value:.3f}")
+    net = money(best.net, quote, signed=True)
+    yield f"    seen     {net}, {best.orders:,} orders, value {best.value:.3f}"
     if window.unseen is not None:
         yield f"    unseen   {_told(window.unseen, quote)}"
 
@@ -344,8 +346,8 @@ def _best(report: Report) -> Iterator[tuple[str, str]]:
 
 def _told(stretch: Stretch, quote: str) -> str:
     share = "" if stretch.net_share is None else f" ({stretch.net_share:+.2%})"
-    text = f"{stretch.net:+,.2f} {quote}{share}, {stretch.orders:,} orders"
-    text += f", drawdown {stretch.max_drawdown:,.2f}"
+    text = f"{money(stretch.net, quote, signed=True)}{share}, {stretch.orders:,} orders"
+    text += f", drawdown {amount(stretch.max_drawdown, quote)}"
     found = stretch.sharpe
     if found is None:
         return f"{text}, Sharpe not known"

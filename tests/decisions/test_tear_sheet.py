@@ -15,6 +15,7 @@ from decisions.equity_curve import curve
 from decisions.round_trips import Executed
 from decisions.tear_sheet import CURVE, Sheet, Trials, sheet_of
 from decisions.tear_sheet_model import MOST_MARKS, MOST_TRIPS, marks_of, sheet_model
+from decisions.tear_sheet_rows import amount, money, rows_of
 from decisions.valued import Lane
 from messages.ids import DAY_NS, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill
@@ -163,6 +164,36 @@ def test_what_is_executed_after_the_last_price_is_worth_what_was_paid() -> None:
     for one in (found, nothing):
         assert one.parts[0].figures.net == pytest.approx(-0.1)
         assert one.curve.times_ns[-1] == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "shown"),
+    [
+        (Decimal("0.9953"), "BTC", "0.995300"),
+        (-0.0047, "BTC", "-0.004700"),
+        (1e-7, "ETH", "0.00000010"),
+        (0, "BTC", "0.000000"),
+        (Decimal("9953.127"), "USDT", "9,953.13"),
+        (-0.0047, "USDT", "-0.0047"),
+        (None, "BTC", "-"),
+    ],
+)
+def test_an_amount_of_a_dear_currency_has_as_many_digits_that_count_as_one_of_a_cheap_one(
+    value: float | Decimal | None, quote: str, shown: str
+) -> None:
+    assert amount(value, quote) == shown
+    assert money(value, quote) == (shown if value is None else f"{shown} {quote}")
+
+
+def test_a_sheet_in_bitcoin_shows_what_was_won_of_one() -> None:
+    eth = Symbol("ETH/BTC")
+    lanes = [Lane(eth, [([1, 2], [0.05, 0.0547])], [], hold=1.0, fee_share=0.0)]
+    found = sheet_of("BTC", lanes, [], capital=1.0)
+
+    rows = {row.label: row for row in rows_of("BTC", found.parts, None)}
+    assert (rows["Net, BTC"].values, rows["Net, BTC"].hold) == (["0.000000"], "+0.094000")
+    headline = sheet_model(found, Trials(), {eth: Bars(10)})["headline"]
+    assert headline[0] == ["Net profit, fees paid", "0.000000", "BTC", "0.00 % of 1.000000"]
 
 
 def test_a_market_without_a_price_and_an_execution_is_an_empty_sheet() -> None:
