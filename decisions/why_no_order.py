@@ -29,6 +29,8 @@ class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue said of them."""
     ended: int = 0
     """Of those that were canceled: at the strategy's own word, or a person's."""
+    without_volume: int = 0
+    """Of those that are accepted: market orders to which the market came, without volume."""
     too_small: str = ""
     """Why orders of the size that it is told may be none; empty where they are large enough."""
     small_targets: str = ""
@@ -100,6 +102,11 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
 def reasons_of_orders(seen: Hindsight) -> Iterator[str]:
     """Give what kept each order that was decided from being executed; none was, or nothing did."""
     decided = sum(seen.states.values())
+    if seen.without_volume:
+        yield (
+            f"{seen.without_volume:,} of {decided:,} decisions of {seen.strategy} met no volume:"
+            " the candles have none, or venue.participation leaves less than a step of it"
+        )
     for who_said, said in (
         ("risk refused", seen.refusals),
         ("the venue rejected", seen.rejections),
@@ -117,6 +124,8 @@ def reasons_of_orders(seen: Hindsight) -> Iterator[str]:
     waiting = {s: n for s, n in seen.states.items() if s not in ("refused", "rejected") and n}
     if "canceled" in waiting:
         waiting["canceled"] -= seen.ended
+    if "accepted" in waiting:
+        waiting["accepted"] -= seen.without_volume
     waiting = {state: count for state, count in waiting.items() if count}
     if waiting:
         counted = ", ".join(

@@ -48,6 +48,8 @@ class MarketOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """Of what kinds its events were."""
     first_price: Decimal
     last_price: Decimal
+    last_ns: int
+    """When its last event was."""
     quantity: Decimal
     """Held at the end: base currency, signed."""
     cash: Decimal
@@ -211,6 +213,7 @@ class Backtest:
                 kinds=frozenset(track.kinds),
                 first_price=track.first_price,
                 last_price=track.last_price,
+                last_ns=track.last_ns,
                 quantity=track.quantity,
                 cash=track.cash,
                 fees=track.fees,

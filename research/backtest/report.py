@@ -15,9 +15,9 @@ from decisions.round_trips import round_trips
 from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.why_no_order import Hindsight, reasons_without_a_fill, small_targets
 from exchanges.paper_order import BY_REQUEST
-from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
-from messages.ids import quote_of
-from messages.values import plain_instrument
+from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings
+from messages.ids import NS_PER_MS, Symbol, quote_of
+from messages.values import OrderState, OrderType, plain_instrument
 from research.backtest.loop import MarketOutcome, Outcome
 from research.backtest.order import Order
 from research.backtest.plan import Plan
@@ -216,6 +216,7 @@ def _of_symbol(market: MarketOutcome, outcome: Outcome) -> SymbolReport:
 def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[str]:
     """Say of each strategy without an execution why it has none."""
     events = {market.symbol: market.events for market in outcome.markets}
+    ends = {market.symbol: market.last_ns for market in outcome.markets}
     filled = {order.intent.strategy_id for order in outcome.orders if order.executions}
     last_ns = max((meter.walk.last_ns for meter in outcome.meters.values()), default=0)
     for one in plan.strategies:
@@ -232,11 +233,19 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
             refusals=_said(ours, "refused"),
             rejections=_said(ours, "rejected"),
             ended=_said(ours, "canceled")[BY_REQUEST],
+            without_volume=sum(_met_no_volume(order, ends, plan.venue) for order in ours),
             too_small=one.too_small,
             small_targets=small_targets(outcome.small_targets.get(one.id, {}), plain_instrument),
             dropped={name: dropped[name] for name in ("malformed", "duplicate", "out_of_order")},
         )
         yield from reasons_without_a_fill(seen)
+
+
+def _met_no_volume(order: Order, ends: Mapping[Symbol, int], venue: PaperSettings) -> bool:
+    """Whether an event came that fills a market order of any size, as far as it has volume."""
+    intent, latency_ns = order.intent, venue.latency_ms * NS_PER_MS
+    waits = intent.order_type is OrderType.MARKET and order.state is OrderState.ACCEPTED
+    return waits and intent.decided_at_ns + latency_ns < ends.get(intent.symbol, 0)
 
 
 def _said(orders: Iterable[Order], state: str) -> Counter[str]:

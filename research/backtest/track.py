@@ -49,6 +49,8 @@ class Track:
         self.at = 0
         """The place in the block of the next event that somebody must see."""
         self.seen = 0
+        self.last_ns = 0
+        """Of the last event of the blocks that are done with; 0 before there is one."""
         """Events in the blocks before this one."""
         self.held_events = 0
         """So many of them ended with a position."""
@@ -69,6 +71,7 @@ class Track:
             self._meter.take(self.place, self.block.times_ns, self._profits, held)
             self.last_price = reference_price(self.block.event(self.size - 1))
             self.seen += self.size
+            self.last_ns = self.block.times_ns[-1]
         block = next(self._blocks, None)
         if block is None:
             self._meter.end(self.place)

@@ -54,6 +54,11 @@ def said(**seen: object) -> str:
             "orders of s that the market never reached: 2 accepted, 1 expired",
         ),
         (
+            {"states": {"accepted": 3}, "without_volume": 2},
+            "2 of 3 decisions of s met no volume: the candles have none, or venue.participation"
+            " leaves less than a step of it; orders of s that the market never reached: 1 accepted",
+        ),
+        (
             {"states": {"accepted": 1, "canceled": 9}, "ended": 7},
             "canceled by request before the market reached them: 7;"
             " orders of s that the market never reached: 1 accepted, 2 canceled",

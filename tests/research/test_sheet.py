@@ -190,6 +190,17 @@ def test_a_strategy_without_an_order_says_why() -> None:
     assert any("why no order" in line for line in as_table(report))
 
 
+def test_candles_without_volume_are_what_is_told_first_of_orders_that_were_not_filled() -> None:
+    empty = [(*one[:5], "0") for one in SOME]
+    script = [[3, "buy", "gtc", "1", ""], [58, "buy", "gtc", "1", ""]]
+    plan = plan_of({BTC: candles(BTC, empty)}, {BTC: script})
+
+    report = report_on("x", plan, Backtest(plan).run())
+
+    assert report.why[0].startswith(f"1 of 2 decisions of s-{BTC} met no volume: the candles have")
+    assert report.why[-1] == f"orders of s-{BTC} that the market never reached: 1 accepted"
+
+
 def test_a_symbol_that_nobody_traded_is_a_market_too() -> None:
     plan = plan_of({BTC: candles(BTC, SOME), ETH: candles(ETH, SOME)}, {BTC: SCRIPT})
     model = model_of(plan)
