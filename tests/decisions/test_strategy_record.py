@@ -89,6 +89,8 @@ def test_none_of_its_fields_is_left_out() -> None:
     for struct, plain in ((memory, fresh), (memory.wide, fresh.wide)):
         for field in struct.__struct_fields__:  # type: ignore[union-attr]  # `full` has one
             said = getattr(struct, field)
+            if field == "small_targets":  # told to a person: nothing is decided by it
+                continue
             assert field == "warming_on" or said != getattr(plain, field), field
 
 
