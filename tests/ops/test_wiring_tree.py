@@ -1,6 +1,6 @@
 """Supervisors have limits that follow from those of what is below them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ops.run_dir import RunDir
 from ops.snapshot import Snapshots, actor_view, is_over
 from ops.wiring import System, build
 from ops.wiring_tree import SUPERVISOR_HANG_MS, start_limit_ms, start_root, stop_root
+from persistence.ledger import SqliteLedger
 
 
 def system_of(folder: Path, **changes: Any) -> System:
@@ -27,11 +28,23 @@ def system_of(folder: Path, **changes: Any) -> System:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> System:
-    """A tree that has started."""
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """A tree that has started; what those that are fenced leave open is closed at the end."""
+    opened: list[Any] = []
+    monkeypatch.setattr(SqliteLedger, "__init__", noting(opened, SqliteLedger.__init__))
     found = system_of(tmp_path)
     assert not start_root(found.runtime, found.root).problem
-    return found
+    yield found
+    for one in opened:
+        one.close()
+
+
+def noting(opened: list[Any], make: Callable[..., None]) -> Callable[..., None]:
+    def noted(self: Any, *arguments: Any, **more: Any) -> None:
+        make(self, *arguments, **more)
+        opened.append(self)
+
+    return noted
 
 
 def spec_of(system: System) -> SupervisorSpec:

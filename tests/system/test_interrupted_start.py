@@ -112,5 +112,6 @@ def test_so_does_the_first_process_of_a_container(tmp_path: Path, start: Start) 
     said = outer.stderr.read()
     outer.stderr.close()
     assert outer.wait(LIMIT_S) == 0
-    assert said == "watchkeeper: stopped by SIGTERM before it had started\n"
+    # On a busy machine it was begun to be made once more meanwhile.
+    assert said.splitlines()[-1] == "watchkeeper: stopped by SIGTERM before it had started"
     nobody_died(tmp_path, start)
