@@ -10,7 +10,7 @@ from messages.learning import learn
 
 IS_MENDED = tuple(map(int, version("msgspec").split(".")[:2])) >= (0, 23)
 ENOUGH = 300
-"""Of twelve processes that were not careful the last crashed at attempt 66, half of them within ten."""
+"""Of twelve processes without it the last crashed at attempt 66, and half of them within ten."""
 TRAP = """
 import sys, threading
 import msgspec
