@@ -1,12 +1,16 @@
 """One case of the rehearsal of cancels: orders rest, a halt or a cancel falls, somebody dies."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 
 from decisions.drill import Blow
 from decisions.drill_cancel import CANCEL_FAULTS, CancelCase, Kind, Road
+from exchanges.demo import DemoSource
+from exchanges.local.market import price_of
 from messages.ids import ClientOrderId
 from messages.order_states import RESTING_STATES
 from messages.values import OrderState
@@ -39,10 +43,23 @@ def rehearse_cancel(setting: Setting, baseline: Baseline, case: CancelCase) -> R
         return rehearsal.play()
 
 
+def _begins_at(setting: Setting) -> Decimal:
+    """Give the price of the first candle that is shown."""
+    feed = setting.config.feed
+    seed = feed.seed if setting.seed is None else setting.seed
+    return price_of(next(DemoSource(feed.symbols[0], seed=seed).events()))
+
+
 class CancelRehearsal(Rehearsal):
     """Beside the exchange and the living process there is a person, who orders and believes."""
 
     _case: CancelCase
+
+    def __enter__(self) -> Self:
+        """Have the exchange stand where the candles begin: a bid far below them is to rest."""
+        super().__enter__()
+        self.stand_at(_begins_at(self._setting))
+        return self
 
     def play(self) -> Result:
         """Play the case."""

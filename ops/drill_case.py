@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
@@ -98,7 +98,7 @@ class Rehearsal:
         self._dead: set[ClientOrderId] = set()
         """Decisions that some life reported as dead letters."""
 
-    def __enter__(self) -> "Rehearsal":
+    def __enter__(self) -> Self:
         undisturbed = f"undisturbed-{self._setting.candles}"
         name = str(self._case).replace("/", "-") if self._case else undisturbed
         self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
@@ -106,6 +106,11 @@ class Rehearsal:
         self._serving = running_exchange(_exchange_settings(self._setting))
         self._exchange: RunningExchange = self._serving.__enter__()
         return self
+
+    def stand_at(self, price: Decimal) -> None:
+        """Have the exchange's markets stand at a price, whatever the seed made of them."""
+        for symbol in self._setting.config.traded_symbols:
+            self._exchange.exchange.set_price(symbol, price)
 
     def __exit__(self, *error: Any) -> None:
         self._serving.__exit__(*error)

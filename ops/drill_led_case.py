@@ -3,6 +3,8 @@
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Self
 
 from decisions.drill import Blow
 from decisions.drill_exit import ExitCase
@@ -10,6 +12,7 @@ from decisions.drill_replace import ReplaceCase
 from messages.order_states import FINAL_STATES, RESTING_STATES
 from ops.drill_case import CALM_S, Rehearsal
 from ops.drill_life import Life
+from ops.drill_replaced import PRICES
 from ops.drill_setting import Baseline, Setting
 from persistence.ledger import LedgerEntry
 
@@ -32,6 +35,15 @@ class LedRehearsal(Rehearsal):
         self._begins_ms, self._candles = begins_ms, candles
         self._life: Life | None = None
         self._shown, self._calm_since = 1, 0.0
+
+    def __enter__(self) -> Self:
+        """Have the exchange stand where the candles begin, whatever the seed made of its market.
+
+        A bid far below the one may be above the other, and would fill where it is to rest.
+        """
+        super().__enter__()
+        self.stand_at(Decimal(PRICES[0]))
+        return self
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
         if life is not self._life:
