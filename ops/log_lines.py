@@ -6,6 +6,7 @@ whoever logs next, and that is a supervisor, the kill switch, or who sends the a
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -98,9 +99,10 @@ class LinesAside:
     def _write(self, text: str) -> None:
         try:
             self._sink.write(text)
-        except (OSError, ValueError):  # nobody reads it any more
+        except Exception:  # noqa: BLE001 - whatever one line fails on, the next ones are written
             self._left_out += 1
             return
         if self._left_out:
             left_out, self._left_out = self._left_out, 0
-            self._tell(f"{self._name} was held up; lines that were left out: {left_out}")
+            with suppress(Exception):  # of who is told nobody else can be told
+                self._tell(f"{self._name} was held up; lines that were left out: {left_out}")

@@ -99,6 +99,30 @@ def test_a_line_that_cannot_be_written_ends_nothing(
     assert told == ["a.log was held up; lines that were left out: 1"]
 
 
+def test_neither_a_line_nor_a_sentence_that_fails_in_its_own_way_ends_the_thread(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line after it waited for nobody, and was lost unsaid."""
+
+    def closed(_: str) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    def broken(_: str) -> None:
+        raise RuntimeError("no line of a disk's fault")
+
+    lines = LinesAside(disk, "a.log", closed)
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "write", broken)
+        lines.write("lost\n")
+        assert lines.drain()
+
+    lines.write("told of the first\n")
+    lines.write("there\n")
+
+    assert lines.drain()
+    assert disk.lines == ["told of the first\n", "there\n"]
+
+
 def test_the_end_writes_what_waits_and_lets_go(disk: Disk, lines: LinesAside) -> None:
     disk.takes.clear()
     lines.write("last\n")
